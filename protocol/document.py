@@ -1,0 +1,133 @@
+"""Text -> frozen record, with the file and line of everything that is wrong. Pure: callers read the file."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from protocol.errors import ConfigError
+
+_MAX_SHOWN = 20  # problems listed in one message; the rest are counted
+_MAX_CHARS = 64 * 2**20  # a plan a hundred times the reference site fits; anything larger is a mistake
+_UNION_TAGS = re.compile(r"^(function-|tagged-union|dlt645_|cjt188$|modbus_rtu$)")
+
+T = TypeVar("T")
+Location = tuple[str | int, ...]
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def parse_yaml(text: str, name: str, kind: TypeAdapter[T], check: Callable[[T], Iterable[tuple[Location, str]]] | None = None) -> T:
+    """Return YAML (or JSON) text as a validated record; raise ConfigError with one `name:line: problem` per mistake.
+
+    `check` looks at the whole record once its fields are valid and yields (path, problem) pairs.
+    """
+    if len(text) > _MAX_CHARS:
+        raise ConfigError(f"{name}: {len(text)} characters; expected at most {_MAX_CHARS}")
+    lines: dict[Location, int] = {}
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+        data = None if root is None else _Builder(name, lines).build(root, ())
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise ConfigError(f"{name}:{mark.line + 1 if mark else 1}: not valid YAML: {error.problem or error.context}") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(f"{name}:1: not valid YAML: {error}") from error
+    record = _validate(data, name, kind, lines)
+    _raise([f"{name}:{_line(lines, path)}: {problem}" for path, problem in (check(record) if check else ())])
+    return record
+
+
+def parse_toml(text: str, name: str, kind: TypeAdapter[T]) -> T:
+    """Return TOML text as a validated record; raise ConfigError as `parse_yaml` does."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name}: not valid TOML: {error}") from error
+    return _validate(data, name, kind, _toml_lines(text))
+
+
+class _Builder:
+    """Builds plain data from a YAML node tree and notes each path's line (1-based)."""
+
+    def __init__(self, name: str, lines: dict[Location, int]) -> None:
+        self._name = name
+        self._lines = lines
+        self._scalars = yaml.SafeLoader("")
+
+    def build(self, node: yaml.Node, path: Location) -> Any:
+        self._lines[path] = node.start_mark.line + 1
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(child, (*path, index)) for index, child in enumerate(node.value)]
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Location) -> dict[Any, Any]:
+        result: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = self._scalar(key_node)
+            line = key_node.start_mark.line + 1
+            if key in result:
+                raise ConfigError(f"{self._name}:{line}: key {key!r} stands twice; keep one")
+            result[key] = self.build(value_node, (*path, key))
+            self._lines[(*path, key)] = line
+        return result
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        if not isinstance(node, yaml.ScalarNode):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be plain text", node.start_mark)
+        try:
+            return self._scalars.construct_object(node)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
+
+
+def _toml_lines(text: str) -> dict[Location, int]:
+    """Find the line of each `[table]` and `key =`: enough for settings files, whose tables are simple."""
+    lines: dict[Location, int] = {(): 1}
+    table: Location = ()
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[([\w.\-]+)\]", line):
+            table = tuple(header[1].split("."))
+            lines[table] = number
+        elif key := re.match(r"\s*([\w\-]+)\s*=", line):
+            lines[(*table, key[1])] = number
+    return lines
+
+
+def _validate(data: Any, name: str, kind: TypeAdapter[T], lines: dict[Location, int]) -> T:
+    try:
+        return kind.validate_python(data)
+    except ValidationError as error:
+        _raise([_problem(name, lines, item) for item in error.errors(include_url=False)])
+        raise
+
+
+def _raise(problems: list[str]) -> None:
+    if problems:
+        more = f"\n(+{len(problems) - _MAX_SHOWN} more)" if len(problems) > _MAX_SHOWN else ""
+        raise ConfigError("\n".join(problems[:_MAX_SHOWN]) + more, problems=len(problems))
+
+
+def _line(lines: dict[Location, int], path: Location) -> int:
+    """The line of a path, or of the nearest thing that contains it."""
+    while path not in lines and path:
+        path = path[:-1]
+    return lines.get(path, 1)
+
+
+def _problem(name: str, lines: dict[Location, int], item: Any) -> str:
+    location = tuple(part for part in item["loc"] if not (isinstance(part, str) and _UNION_TAGS.match(part)))
+    where = f"{name}:{_line(lines, location)}: {'.'.join(str(part) for part in location) or 'document'}"
+    if item["type"] == "missing":
+        return f"{where}: this key is required and missing"
+    if item["type"] == "extra_forbidden":
+        return f"{where}: unknown key; remove it or correct its spelling"
+    got = item.get("input")
+    shown = f", got {got!r}" if isinstance(got, str | int | float) or got is None else ""
+    return f"{where}: {item['msg'].removeprefix('Value error, ')}{shown}"

@@ -1,0 +1,180 @@
+"""The one error tree. Every error says what happened, who is at fault and whether a retry can help; details are data, not prose."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar
+
+
+class Fault(StrEnum):
+    """Who has to act: the caller's input, the far device, the line or network between, or our own program."""
+
+    INPUT = "input"
+    DEVICE = "device"
+    LINK = "link"
+    PROGRAM = "program"
+
+
+class CampusError(Exception):
+    """Base of every error this project raises on purpose.
+
+    `details` carries facts as fields (device, frame_hex, waited_s, ...), so that a log line or an API answer needs no parsing.
+    `code` is stable and documented; operators search for it.
+    """
+
+    code: ClassVar[str] = "campus.error"
+    fault: ClassVar[Fault] = Fault.PROGRAM
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, **details: object) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+    def __str__(self) -> str:
+        facts = " ".join(f"{name}={value}" for name, value in self.details.items() if value is not None)
+        return f"{self.message} [{facts}]" if facts else self.message
+
+
+# --- wire: bytes that do not make a frame, or a frame that does not fit the question -----------------------------------
+
+
+class WireError(CampusError):
+    """Bytes on the line could not be used."""
+
+    code, fault, retryable = "wire.error", Fault.LINK, True
+
+
+class FrameError(WireError):
+    """The frame's structure is wrong (length, end byte, header)."""
+
+    code = "wire.frame"
+
+
+class ChecksumError(WireError):
+    """The frame's checksum or CRC does not match its bytes."""
+
+    code = "wire.checksum"
+
+
+class EncodeError(CampusError):
+    """A value cannot be written in the wire format asked for (out of range, wrong digits)."""
+
+    code, fault = "wire.encode", Fault.INPUT
+
+
+class PayloadError(WireError):
+    """A valid frame carries data that is not what its format allows (not BCD, wrong length)."""
+
+    code, fault = "wire.payload", Fault.DEVICE
+
+
+# --- device and line ---------------------------------------------------------------------------------------------------
+
+
+class DeviceError(CampusError):
+    """A device did not do what was asked."""
+
+    code, fault, retryable = "device.error", Fault.DEVICE, True
+
+
+class NoReply(DeviceError):
+    """Nothing usable arrived before the deadline."""
+
+    code = "device.no_reply"
+
+
+class UnexpectedReply(DeviceError):
+    """A valid frame arrived that answers another question or comes from another device."""
+
+    code = "device.unexpected_reply"
+
+
+class DeviceRefused(DeviceError):
+    """The device answered with an error. `reason` in details is the protocol's own word; asking again does not help."""
+
+    code, retryable = "device.refused", False
+
+
+class LineError(CampusError):
+    """The line itself does not work: no other device on it can be asked either."""
+
+    code, fault, retryable = "line.error", Fault.LINK, True
+
+
+class PortUnavailable(LineError):
+    """The port cannot be opened or went away."""
+
+    code = "line.port_unavailable"
+
+
+# --- input: files, settings, messages ----------------------------------------------------------------------------------
+
+
+class ConfigError(CampusError):
+    """A file or setting is wrong. The message says what, where (file:line), expected, got, and the next step."""
+
+    code, fault = "config.error", Fault.INPUT
+
+
+class MessageError(CampusError):
+    """A message that crossed a border is not usable; it is quarantined, never dropped."""
+
+    code, fault = "message.invalid", Fault.INPUT
+
+
+class UnknownSchema(MessageError):
+    """The message's schema number is outside the versions this reader accepts."""
+
+    code = "message.unknown_schema"
+
+
+class CorruptMessage(MessageError):
+    """The message's bytes do not match its checksum, do not decompress or decompress beyond the cap."""
+
+    code = "message.corrupt"
+
+
+class TopicError(MessageError):
+    """The topic is not part of the contract."""
+
+    code = "message.topic"
+
+
+# --- storage, access ---------------------------------------------------------------------------------------------------
+
+
+class StorageError(CampusError):
+    """Local storage refused: the thing was NOT stored and the caller must keep or count it."""
+
+    code, retryable = "storage.error", True
+
+
+class QuotaExceeded(StorageError):
+    """The byte quota is used up by rows that must not be deleted."""
+
+    code = "storage.quota"
+
+
+class StorageBusy(StorageError):
+    """Another process owns this storage."""
+
+    code, retryable = "storage.busy", False
+
+
+class NotFound(CampusError):
+    """The thing asked for does not exist."""
+
+    code, fault = "request.not_found", Fault.INPUT
+
+
+class Refused(CampusError):
+    """The request is understood and not allowed (role, scope, state, guard)."""
+
+    code, fault = "request.refused", Fault.INPUT
+
+
+class Conflict(CampusError):
+    """The request contradicts what is already stored."""
+
+    code, fault = "request.conflict", Fault.INPUT

@@ -1,0 +1,34 @@
+"""A reading: one integer in a base unit, measured at one instant, with its quality."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Quality(IntEnum):
+    """How far a value can be trusted; stored as smallint, so numbers never change meaning."""
+
+    GOOD = 0
+    CLOCK_UNSURE = 1  # value good, but the box had no trusted clock when it read
+    SUSPECT = 2  # plausibility check failed (counter went down, out of range)
+    MAKEUP = 3  # read later than due, by make-up reading
+    SUBSTITUTED = 4  # entered by a person or taken from a freeze
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SeriesKey:
+    """What is measured where: a physical device's id on the site plan and a quantity code of `protocol.quantities`."""
+
+    device: str
+    quantity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One measured value. `measured_at_ms`: Unix milliseconds UTC. `value`: integer in the quantity's base unit."""
+
+    series: SeriesKey
+    measured_at_ms: int
+    value: int
+    quality: Quality = Quality.GOOD

@@ -1,0 +1,229 @@
+"""The site plan: places, gateways, lines and devices as the engineer drew them, plus what a rehearsal plays on top.
+
+Ids are chosen by the plan, unique over the site and stable for ever: they are what readings are filed under.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from protocol.document import Location, parse_yaml
+from protocol.profile import Record, Text
+
+Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,62}$")]
+GatewayId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class SerialPort(Record):
+    """A local serial device file."""
+
+    kind: Literal["serial"]
+    path: str = Field(min_length=1)
+
+
+class TcpClientPort(Record):
+    """A serial server we dial: raw line bytes over TCP."""
+
+    kind: Literal["tcp_client"]
+    host: str = Field(min_length=1)
+    port: Port
+
+
+class TcpServerPort(Record):
+    """A DTU that dials in to us; its first bytes are `registration` (text), `heartbeat` bytes are dropped."""
+
+    kind: Literal["tcp_server"]
+    host: str = Field(min_length=1)
+    port: Port
+    registration: str = ""
+    heartbeat: str = ""
+
+
+LinePort = Annotated[SerialPort | TcpClientPort | TcpServerPort, Field(discriminator="kind")]
+
+
+class Device(Record):
+    """One device on a line. `address`: 12 digits (DL/T 645), 14 digits (CJ/T 188) or 1..247 (Modbus), as text.
+
+    `point`: the metering point it stands at (default: the device's own id); `ct`, `pt`: transformer ratios of the installation.
+    `poll_s` overrides the profile's periods per group.
+    """
+
+    id: Id
+    profile: str
+    address: str = Field(pattern=r"^\d{1,14}$")
+    place: Id
+    name: Text | None = None
+    point: Id | None = None
+    ct: int = Field(default=1, ge=1, le=100_000)
+    pt: int = Field(default=1, ge=1, le=10_000)
+    poll_s: dict[str, int] = {}
+
+
+class Line(Record):
+    """One RS-485 pair: one port, one set of serial settings, the devices on it."""
+
+    id: Id
+    port: LinePort
+    baud: Literal[300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200]
+    data_bits: Literal[7, 8] = 8
+    parity: Literal["N", "E", "O"] = "E"
+    stop_bits: Literal[1, 2] = 1
+    gap_ms: int = Field(default=30, ge=2, le=1000)
+    devices: tuple[Device, ...] = ()
+
+    @property
+    def bits_per_byte(self) -> int:
+        """Bit times one byte takes on the wire."""
+        return 1 + self.data_bits + (self.parity != "N") + self.stop_bits
+
+
+class Gateway(Record):
+    """One box and its lines."""
+
+    id: GatewayId
+    name: Text
+    place: Id
+    lines: tuple[Line, ...] = ()
+
+
+class Place(Record):
+    """A node of the place tree. Parents stand before their children."""
+
+    id: Id
+    kind: Literal["campus", "zone", "building", "floor", "room"]
+    parent: Id | None = None
+    name: Text
+
+
+class Site(Record):
+    """Whose plan it is. `timezone`: an IANA name; days, months and bills follow it."""
+
+    id: Id
+    name: Text
+    timezone: str = "Asia/Shanghai"
+
+
+class VirtualFault(Record):
+    """A fault a virtual device plays, always or from time to time (`share` of exchanges, seeded)."""
+
+    kind: Literal["dead", "slow", "noisy", "echoing", "wrong_checksum", "duplicate_address", "late_reply", "babbling"]
+    share: float = Field(default=1.0, gt=0, le=1)
+    delay_ms: int = Field(default=0, ge=0, le=60_000)
+
+
+class VirtualDevice(Record):
+    """How one device behaves in a rehearsal. `registers`: captured register bytes, by identifier, answered as they are (hex)."""
+
+    device: Id
+    load_w: int | None = Field(default=None, ge=0, le=10_000_000)
+    start_energy_wh: int | None = Field(default=None, ge=0)
+    delay_ms: tuple[int, int] = (20, 60)
+    faults: tuple[VirtualFault, ...] = ()
+    registers: dict[str, str] = {}
+
+
+class Rehearsal(Record):
+    """The virtual site: which line transport it uses and what single devices do. Never sent to a gateway."""
+
+    seed: int = 1
+    tcp_lines: tuple[str, ...] = ()  # "gateway/line" reached through a TCP serial server instead of a pty
+    devices: tuple[VirtualDevice, ...] = ()
+
+
+class SitePlan(Record):
+    """A whole site. `problems` checks it as a whole: ids unique, references resolve, no address twice on a line."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    site: Site
+    places: tuple[Place, ...]
+    gateways: tuple[Gateway, ...]
+    rehearsal: Rehearsal | None = None
+
+    def devices(self) -> Iterator[tuple[Gateway, Line, Device]]:
+        """Every device with its gateway and line."""
+        for gateway in self.gateways:
+            for line in gateway.lines:
+                for device in line.devices:
+                    yield gateway, line, device
+
+
+_ADAPTER: TypeAdapter[SitePlan] = TypeAdapter(SitePlan)
+Problem = tuple[Location, str]
+
+
+def parse_site_plan(text: str, name: str) -> SitePlan:
+    """Return the plan in YAML (or JSON) text; raise ConfigError with one `name:line: problem` per mistake, cross references included."""
+    return parse_yaml(text, name, _ADAPTER, problems)
+
+
+def problems(plan: SitePlan) -> Iterator[Problem]:
+    """What is wrong with a plan that no single field shows, each with its path in the document."""
+    yield from _place_problems(plan.places)
+    yield from _gateway_problems(plan)
+    yield from _device_problems(plan)
+    yield from _rehearsal_problems(plan)
+
+
+def _place_problems(places: tuple[Place, ...]) -> Iterator[Problem]:
+    known: set[str] = set()
+    for index, place in enumerate(places):
+        if place.id in known:
+            yield ("places", index, "id"), f"place {place.id!r} stands twice; ids are unique over the site"
+        if place.parent is not None and place.parent not in known:
+            yield ("places", index, "parent"), f"parent {place.parent!r} is not a place listed before this one"
+        known.add(place.id)
+
+
+def _gateway_problems(plan: SitePlan) -> Iterator[Problem]:
+    places = {place.id for place in plan.places}
+    gateways: set[str] = set()
+    for index, gateway in enumerate(plan.gateways):
+        if gateway.id in gateways:
+            yield ("gateways", index, "id"), f"gateway {gateway.id!r} stands twice; ids are unique over the site"
+        if gateway.place not in places:
+            yield ("gateways", index, "place"), f"place {gateway.place!r} does not exist"
+        gateways.add(gateway.id)
+        lines: set[str] = set()
+        for position, line in enumerate(gateway.lines):
+            if line.id in lines:
+                yield ("gateways", index, "lines", position, "id"), f"line {line.id!r} stands twice in gateway {gateway.id!r}"
+            lines.add(line.id)
+
+
+def _device_problems(plan: SitePlan) -> Iterator[Problem]:
+    places = {place.id for place in plan.places}
+    devices: set[str] = set()
+    for g, gateway in enumerate(plan.gateways):
+        for n, line in enumerate(gateway.lines):
+            addresses: set[int] = set()
+            for d, device in enumerate(line.devices):
+                path: Location = ("gateways", g, "lines", n, "devices", d)
+                if device.id in devices:
+                    yield (*path, "id"), f"device {device.id!r} stands twice; ids are unique over the site"
+                if device.place not in places:
+                    yield (*path, "place"), f"place {device.place!r} does not exist"
+                if int(device.address) in addresses:
+                    yield (
+                        (*path, "address"),
+                        f"address {device.address} stands twice on line {gateway.id}/{line.id}; both would answer",
+                    )
+                devices.add(device.id)
+                addresses.add(int(device.address))
+
+
+def _rehearsal_problems(plan: SitePlan) -> Iterator[Problem]:
+    if plan.rehearsal is None:
+        return
+    devices = {device.id for _, _, device in plan.devices()}
+    lines = {f"{gateway.id}/{line.id}" for gateway in plan.gateways for line in gateway.lines}
+    for index, one in enumerate(plan.rehearsal.devices):
+        if one.device not in devices:
+            yield ("rehearsal", "devices", index, "device"), f"device {one.device!r} does not exist"
+    for index, name in enumerate(plan.rehearsal.tcp_lines):
+        if name not in lines:
+            yield ("rehearsal", "tcp_lines", index), f"line {name!r} does not exist; expected gateway/line"
