@@ -18,6 +18,7 @@ _UNION_TAGS = re.compile(r"^(function-|tagged-union|dlt645_|cjt188$|modbus_rtu$)
 
 T = TypeVar("T")
 Location = tuple[str | int, ...]
+Problem = tuple[Location, str]  # where in the document, and what is wrong there
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

@@ -178,3 +178,15 @@ class Conflict(CampusError):
     """The request contradicts what is already stored."""
 
     code, fault = "request.conflict", Fault.INPUT
+
+
+class NotSignedIn(CampusError):
+    """Nobody is known behind the request: no session, no token, or wrong name and password."""
+
+    code, fault = "request.not_signed_in", Fault.INPUT
+
+
+class TooManyTries(CampusError):
+    """Asked too often; `wait_s` in details says when the next try is looked at."""
+
+    code, fault, retryable = "request.too_many_tries", Fault.INPUT, True

@@ -12,7 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from protocol.quantities import QUANTITIES, UNIT_FACTORS, Kind, Quantity
 
@@ -90,13 +90,17 @@ class Timing(Record):
 
 
 class Item(Record):
-    """What every readable item says, whatever its protocol. `group` names the poll period it follows."""
+    """What every readable item says, whatever its protocol. `group` names the poll period it follows.
+
+    `note`: what a reader of this item must know, such as a register whose wrap is not published.
+    """
 
     quantity: str
     unit: str
     group: str = "energy"
     ratio: Ratio = Ratio.NONE
     bits: tuple[int, int] | None = None  # (lowest bit, width) of the raw word, for states and flags
+    note: str = ""
 
     @field_validator("quantity")
     @classmethod
@@ -168,10 +172,16 @@ class ByteItem(Item):
         return super().factor() / Fraction(10**self.decimals)
 
     def rollover(self) -> Fraction | None:
-        """The value in base units at which a cumulative register wraps to zero, or None for other kinds."""
+        """The value in base units at which a cumulative register wraps to zero, or None for other kinds.
+
+        The sign takes the top bit of the top digit, so a signed BCD register counts to 7999...9 (DL/T 645-2007 table A.1: 799999.99).
+        """
         if self.spec.kind is not Kind.CUMULATIVE:
             return None
-        return self.factor() * Fraction(10 ** (2 * self.size) if self.is_bcd else 256**self.size)
+        counts: int = 10 ** (2 * self.size) if self.is_bcd else 256**self.size
+        if self.signed:
+            counts = counts * 8 // 10 if self.is_bcd else counts // 2
+        return self.factor() * counts
 
 
 def _hex_di(text: object) -> object:
@@ -243,6 +253,13 @@ class RegisterItem(Item):
             raise ValueError('scale must be quoted decimal text other than zero, such as "0.1"')
         return value
 
+    @field_validator("rollover_raw", mode="before")
+    @classmethod
+    def _rollover_is_text(cls, value: object) -> object:
+        if value is not None and not (isinstance(value, str) and re.fullmatch(r"[1-9]\d{0,19}", value)):
+            raise ValueError('rollover_raw must be quoted whole-number text, such as "1000000000"')
+        return value
+
     @model_validator(mode="after")
     def _shape(self) -> RegisterItem:
         if (self.type == "bit") != (self.function in (1, 2)):
@@ -267,6 +284,9 @@ class RegisterItem(Item):
         if self.rollover_raw is not None:
             return self.factor() * int(self.rollover_raw)
         return self.factor() * Fraction(2 ** (16 * self.count)) if self.type.startswith("u") else None
+
+
+AnyItem = Item2007 | Item1997 | Item188 | RegisterItem
 
 
 class RegisterBlock(Record):
@@ -314,11 +334,24 @@ class WriteModbus(Record):
     value: int = Field(ge=0, le=0xFFFF)
 
 
+def _write_tag(value: object) -> str:
+    """Tell the kinds of write apart by the key only they have, so that a mistake in one is reported once."""
+    if isinstance(value, dict):
+        return Protocol.DLT645_2007 if "n1" in value else Protocol.CJT188 if "di" in value else Protocol.MODBUS_RTU
+    return Protocol.DLT645_2007 if isinstance(value, Write2007) else Protocol.CJT188 if isinstance(value, Write188) else Protocol.MODBUS_RTU
+
+
+Write = Annotated[
+    Annotated[Write2007, Tag(Protocol.DLT645_2007)] | Annotated[Write188, Tag(Protocol.CJT188)] | Annotated[WriteModbus, Tag(Protocol.MODBUS_RTU)],
+    Discriminator(_write_tag),
+]
+
+
 class Command(Record):
     """Something the device can be told, with the read-back that confirms it."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    write: Write2007 | Write188 | WriteModbus
+    write: Write
     confirm: Confirm
 
 
@@ -331,7 +364,7 @@ class Prepay(Record):
 
 
 class ProfileBase(Record):
-    """What every profile says. `profile` equals the file's path below `firmware_profiles/`, without suffix."""
+    """What every profile says. `profile` is the file's folder and name: `acrel/adl400` lies at `meters/acrel/adl400.yaml`."""
 
     schema_: Literal[1] = Field(alias="schema")
     profile: str = Field(pattern=r"^[a-z0-9_]+/[a-z0-9_]+$")
