@@ -1,0 +1,48 @@
+# Everything starts from a fresh checkout: each target sets up what it needs first (see scripts/setup.py).
+PYTHON ?= python3
+SITE ?= provisioning/sites/demo.yaml
+DATA ?= demo-data
+PORT ?= 8080
+PY := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench smoke docs format clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+demo: ## a whole campus on this machine: make demo [SITE=plan.yaml] [PORT=8080] [DATA=demo-data]
+	@$(PYTHON) scripts/setup.py demo
+	@exec $(PY) -m provisioning rehearse --site $(SITE) --data $(DATA) --port $(PORT)
+
+check: ## format, lint, strict types, unit tests
+	@$(PYTHON) scripts/setup.py check
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m mypy --strict scripts
+	$(PY) -m pytest tests/unit
+
+test: ## every test: unit, component, end to end
+	@$(PYTHON) scripts/setup.py test
+	$(PY) -m pytest
+
+smoke: ## start the demo, use it in a browser, stop it; screenshots in build/screenshots
+	@$(PYTHON) scripts/setup.py test
+	$(PY) -m pytest -s tests/e2e/test_smoke.py
+
+bench: ## the benchmarks; figures on standard output
+	@$(PYTHON) scripts/setup.py demo
+	@set -e; for file in tests/bench/bench_*.py; do echo "== $$file"; $(PY) $$file; done
+
+docs: ## write the generated reference pages again
+	@$(PYTHON) scripts/setup.py demo
+	$(PY) scripts/docs.py
+
+format: ## format and fix what can be fixed
+	@$(PYTHON) scripts/setup.py check
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+clean: ## remove what was built, keep the demo's data
+	rm -rf .venv .cache build dist node_modules central/web/static/vendor
