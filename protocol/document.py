@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from protocol.errors import ConfigError
 
 _MAX_SHOWN = 20  # problems listed in one message; the rest are counted
+_MAX_DEPTH = 50  # documents of this project nest about ten levels
 _MAX_CHARS = 64 * 2**20  # a plan a hundred times the reference site fits; anything larger is a mistake
 _UNION_TAGS = re.compile(r"^(function-|tagged-union|dlt645_|cjt188$|modbus_rtu$)")
 
@@ -31,13 +32,15 @@ def parse_yaml(text: str, name: str, kind: TypeAdapter[T], check: Callable[[T], 
         raise ConfigError(f"{name}: {len(text)} characters; expected at most {_MAX_CHARS}")
     lines: dict[Location, int] = {}
     try:
+        _check_depth(text, name)
         root = yaml.compose(text, Loader=_Loader)
         data = None if root is None else _Builder(name, lines).build(root, ())
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ConfigError(f"{name}:{mark.line + 1 if mark else 1}: not valid YAML: {error.problem or error.context}") from error
     except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{name}:1: not valid YAML: {error}") from error
+        line = text.encode()[: getattr(error, "position", 0)].count(b"\n") + 1  # a reader error gives a position in bytes, no mark
+        raise ConfigError(f"{name}:{line}: not valid YAML: {' '.join(str(error).split())}") from error
     record = _validate(data, name, kind, lines)
     _raise([f"{name}:{_line(lines, path)}: {problem}" for path, problem in (check(record) if check else ())])
     return record
@@ -52,6 +55,16 @@ def parse_toml(text: str, name: str, kind: TypeAdapter[T]) -> T:
     return _validate(data, name, kind, _toml_lines(text))
 
 
+def _check_depth(text: str, name: str) -> None:
+    """Refuse deep nesting before composing: the C composer recurses without a limit and takes the process with it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise ConfigError(f"{name}:{line}: nested more than {_MAX_DEPTH} levels deep")
+
+
 class _Builder:
     """Builds plain data from a YAML node tree and notes each path's line (1-based)."""
 
@@ -59,8 +72,12 @@ class _Builder:
         self._name = name
         self._lines = lines
         self._scalars = yaml.SafeLoader("")
+        self._seen: set[int] = set()
 
     def build(self, node: yaml.Node, path: Location) -> Any:
+        if id(node) in self._seen:  # an alias is the anchor's own node; aliases of aliases would grow without end
+            raise ConfigError(f"{self._name}:{node.start_mark.line + 1}: anchors and aliases (& and *) are not used here; write the value out")
+        self._seen.add(id(node))
         self._lines[path] = node.start_mark.line + 1
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)

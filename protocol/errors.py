@@ -190,3 +190,9 @@ class TooManyTries(CampusError):
     """Asked too often; `wait_s` in details says when the next try is looked at."""
 
     code, fault, retryable = "request.too_many_tries", Fault.INPUT, True
+
+
+class ProgramFailed(CampusError):
+    """A program that was started did not come up, or ended with an error; the message carries its last words."""
+
+    code = "program.failed"

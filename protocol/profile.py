@@ -2,6 +2,8 @@
 
 A profile is data (YAML in `firmware_profiles/`); these are its frozen types. One type per protocol family, told apart by `protocol`.
 Scales and formats are text so that no float ever touches a register that is billed.
+
+Size: every record of a profile stands here, so that whoever writes one finds all its keys on one page.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from enum import StrEnum
 from protocol.errors import TopicError
 
 PREFIX = "ce/v1"
-_GATEWAY = re.compile(r"^[a-z0-9][a-z0-9\-]{0,62}$")
+_GATEWAY = re.compile(r"[a-z0-9][a-z0-9\-]{0,62}")
 
 
 class Up(StrEnum):
@@ -65,7 +65,7 @@ def up_filter(channel: Up, share: str | None = None) -> str:
 def parse_up(topic: str) -> tuple[str, Up]:
     """Split a fleet topic into gateway id and channel; raise TopicError if it is not one."""
     parts = topic.split("/")
-    if len(parts) != 5 or "/".join(parts[:2]) != PREFIX or parts[3] != "up" or not _GATEWAY.match(parts[2]) or parts[4] not in _UP:
+    if len(parts) != 5 or "/".join(parts[:2]) != PREFIX or parts[3] != "up" or not _GATEWAY.fullmatch(parts[2]) or parts[4] not in _UP:
         raise TopicError(f"not a topic of the contract: {topic!r}", topic=topic)
     return parts[2], Up(parts[4])
 

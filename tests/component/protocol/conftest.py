@@ -1,4 +1,4 @@
-"""Real loopback sockets for the codec peers: a client that asks with our codec, and a small byte server to answer foreign clients."""
+"""Real loopback sockets for the codec peers: a client that asks with our codec, a small byte server to answer foreign clients, and a CRC."""
 
 from __future__ import annotations
 
@@ -12,20 +12,35 @@ WAIT_S = 5.0
 Answer = Callable[[bytes], bytes]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@pytest.fixture
+def ask() -> Callable[..., object]:
+    """Send a request to a port and return the first frame the decoder finds; None when the peer closes without one."""
+
+    def exchange(port: int, request: bytes, decoder) -> object:
+        with socket.create_connection(("127.0.0.1", port), WAIT_S) as link:
+            link.sendall(request)
+            while data := link.recv(3):  # a few bytes at a time, as a serial server hands them over
+                if frames := decoder.feed(data):
+                    return frames[0]
+        return None
+
+    return exchange
 
 
-def ask(port: int, request: bytes, decoder):
-    """Send a request over a fresh connection and return the first frame the decoder finds; None when the peer closes without one."""
-    with socket.create_connection(("127.0.0.1", port), WAIT_S) as link:
-        link.sendall(request)
-        while data := link.recv(3):  # a few bytes at a time, as a serial server hands them over
-            if frames := decoder.feed(data):
-                return frames[0]
-    return None
+@pytest.fixture
+def with_crc() -> Callable[[str], bytes]:
+    """Hex text plus its CRC-16/MODBUS, computed by definition so that nothing rests on the code under test."""
+
+    def frame(text: str) -> bytes:
+        body = bytes.fromhex(text)
+        crc = 0xFFFF
+        for byte in body:
+            crc ^= byte
+            for _ in range(8):
+                crc = (crc >> 1) ^ (0xA001 if crc & 1 else 0)
+        return body + crc.to_bytes(2, "little")
+
+    return frame
 
 
 class ByteServer:

@@ -9,12 +9,11 @@ import shutil
 import subprocess
 import threading
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from test_modbus_peer import with_crc
 
 from protocol.wire import modbus
 
@@ -79,9 +78,9 @@ def mbpoll(line: Slave, *arguments: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_it_reads_holding_registers_as_we_do(slave: Slave):
+def test_it_reads_holding_registers_as_we_do(slave: Slave, with_crc: Callable[[str], bytes]):
     request = modbus.read_request(UNIT, 3, 16, 3)
-    reply = with_crc(bytes.fromhex("07 03 06 00 01 12 34 FF FE"))
+    reply = with_crc("07 03 06 00 01 12 34 FF FE")
     slave.replies[request] = reply
 
     output = mbpoll(slave, "-t", "4:hex", "-r", "16", "-c", "3", "")
@@ -90,9 +89,9 @@ def test_it_reads_holding_registers_as_we_do(slave: Slave):
     assert [int(word, 16) for word in re.findall(r"0x([0-9A-F]{4})", output)] == modbus.reply_registers(request, reply)
 
 
-def test_it_reads_a_float_as_we_do(slave: Slave):
+def test_it_reads_a_float_as_we_do(slave: Slave, with_crc: Callable[[str], bytes]):
     request = modbus.read_request(UNIT, 4, 0x0156, 2)
-    reply = with_crc(bytes.fromhex("07 04 04 43 66 33 33"))
+    reply = with_crc("07 04 04 43 66 33 33")
     slave.replies[request] = reply
 
     output = mbpoll(slave, "-t", "3:float", "-B", "-r", str(0x0156), "-c", "1", "")
@@ -101,9 +100,9 @@ def test_it_reads_a_float_as_we_do(slave: Slave):
     assert f"\t{modbus.decode_number(modbus.reply_registers(request, reply), 'f32')}" in output
 
 
-def test_it_reads_coils_as_we_do(slave: Slave):
+def test_it_reads_coils_as_we_do(slave: Slave, with_crc: Callable[[str], bytes]):
     request = modbus.read_request(UNIT, 1, 0, 8)
-    reply = with_crc(bytes.fromhex("07 01 01 A5"))
+    reply = with_crc("07 01 01 A5")
     slave.replies[request] = reply
 
     output = mbpoll(slave, "-t", "0", "-r", "0", "-c", "8", "")
@@ -132,8 +131,8 @@ def test_it_writes_a_register_as_we_do(slave: Slave):
     assert "Written 1 references" in output
 
 
-def test_it_reports_the_exception_we_report(slave: Slave):
-    slave.replies[modbus.read_request(UNIT, 3, 0, 1)] = with_crc(bytes.fromhex("07 83 02"))
+def test_it_reports_the_exception_we_report(slave: Slave, with_crc: Callable[[str], bytes]):
+    slave.replies[modbus.read_request(UNIT, 3, 0, 1)] = with_crc("07 83 02")
 
     output = mbpoll(slave, "-t", "4", "-r", "0", "-c", "1", "")
 

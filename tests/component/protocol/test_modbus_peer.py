@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import struct
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from decimal import Decimal
 
 import pytest
-from conftest import WAIT_S, ByteServer, ask, free_port
 from pymodbus import FramerType
 from pymodbus.client import ModbusTcpClient
 from pymodbus.server import ModbusTcpServer
@@ -21,13 +20,16 @@ from protocol.errors import DeviceRefused
 from protocol.wire import modbus
 
 UNIT = 7
+WAIT_S = 5.0
 
 
 @pytest.fixture
 def slave_port() -> Iterator[int]:
     """pymodbus' server in its own thread: coils 0-15, inputs 0-15, holding registers 0-9, input registers 0-3 (two floats)."""
     logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
-    port = free_port()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
     running: Future[tuple[asyncio.AbstractEventLoop, ModbusTcpServer]] = Future()
     thread = threading.Thread(target=lambda: asyncio.run(serve(port, running)), daemon=True)
     thread.start()
@@ -54,29 +56,30 @@ async def serve(port: int, running: Future[tuple[asyncio.AbstractEventLoop, Modb
     await server.serving
 
 
-def exchange(port: int, request: bytes) -> bytes:
-    return ask(port, request, modbus.ReplyDecoder(request))
+@pytest.fixture
+def exchange(ask: Callable, slave_port: int) -> Callable[[bytes], bytes]:
+    return lambda request: ask(slave_port, request, modbus.ReplyDecoder(request))
 
 
-def test_our_codec_reads_the_peers_registers(slave_port: int):
+def test_our_codec_reads_the_peers_registers(exchange: Callable[[bytes], bytes]):
     request = modbus.read_request(UNIT, 3, 2, 5)
 
-    assert modbus.reply_registers(request, exchange(slave_port, request)) == [102, 103, 104, 105, 106]
+    assert modbus.reply_registers(request, exchange(request)) == [102, 103, 104, 105, 106]
 
 
-def test_our_codec_reads_the_peers_floats(slave_port: int):
+def test_our_codec_reads_the_peers_floats(exchange: Callable[[bytes], bytes]):
     request = modbus.read_request(UNIT, 4, 0, 4)
 
-    registers = modbus.reply_registers(request, exchange(slave_port, request))
+    registers = modbus.reply_registers(request, exchange(request))
 
     assert [modbus.decode_number(registers[at : at + 2], "f32") for at in (0, 2)] == [Decimal("230.2"), Decimal("-1.5")]
 
 
 @pytest.mark.parametrize(("function", "bits"), [(1, [True, False, True]), (2, [False, True, False])])
-def test_our_codec_reads_the_peers_bits(slave_port: int, function: int, bits: list[bool]):
+def test_our_codec_reads_the_peers_bits(exchange: Callable[[bytes], bytes], function: int, bits: list[bool]):
     request = modbus.read_request(UNIT, function, 0, 3)
 
-    assert modbus.reply_bits(request, exchange(slave_port, request)) == bits
+    assert modbus.reply_bits(request, exchange(request)) == bits
 
 
 @pytest.mark.parametrize(
@@ -86,25 +89,25 @@ def test_our_codec_reads_the_peers_bits(slave_port: int, function: int, bits: li
         (modbus.write_registers_request(UNIT, 3, [1, 2, 3]), modbus.read_request(UNIT, 3, 3, 3), [1, 2, 3]),
     ],
 )
-def test_the_peer_takes_our_register_writes(slave_port: int, write: bytes, read: bytes, expected: list[int]):
-    modbus.check_write(write, exchange(slave_port, write))
+def test_the_peer_takes_our_register_writes(exchange: Callable[[bytes], bytes], write: bytes, read: bytes, expected: list[int]):
+    modbus.check_write(write, exchange(write))
 
-    assert modbus.reply_registers(read, exchange(slave_port, read)) == expected
+    assert modbus.reply_registers(read, exchange(read)) == expected
 
 
 @pytest.mark.parametrize("write", [modbus.write_coil_request(UNIT, 1, True), modbus.write_coils_request(UNIT, 1, [True, True, True])])
-def test_the_peer_takes_our_coil_writes(slave_port: int, write: bytes):
-    modbus.check_write(write, exchange(slave_port, write))
+def test_the_peer_takes_our_coil_writes(exchange: Callable[[bytes], bytes], write: bytes):
+    modbus.check_write(write, exchange(write))
 
     read = modbus.read_request(UNIT, 1, 1, 1)
-    assert modbus.reply_bits(read, exchange(slave_port, read)) == [True]
+    assert modbus.reply_bits(read, exchange(read)) == [True]
 
 
-def test_the_peers_exception_is_understood(slave_port: int):
+def test_the_peers_exception_is_understood(exchange: Callable[[bytes], bytes]):
     request = modbus.read_request(UNIT, 3, 4000, 1)
 
     with pytest.raises(DeviceRefused) as refused:
-        modbus.reply_registers(request, exchange(slave_port, request))
+        modbus.reply_registers(request, exchange(request))
 
     assert refused.value.details["exception_code"] == 2
 
@@ -139,13 +142,14 @@ def client_of() -> Iterator[Callable[[int], ModbusTcpClient]]:
     ],
 )
 def test_the_peers_client_sends_what_we_send_and_reads_the_same(
-    byte_server: Callable[..., ByteServer],
+    byte_server: Callable,
     client_of: Callable[[int], ModbusTcpClient],
     call: Callable[[ModbusTcpClient], object],
+    with_crc: Callable[[str], bytes],
     request_: bytes,
     reply: str,
 ):
-    raw = with_crc(bytes.fromhex(reply))
+    raw = with_crc(reply)
     server = byte_server(lambda _: raw)
 
     theirs = call(client_of(server.port))
@@ -161,12 +165,3 @@ def ours(request: bytes, reply: bytes) -> object:
         return modbus.reply_registers(request, reply)
     modbus.check_write(request, reply)
     return False  # no error
-
-
-def with_crc(body: bytes) -> bytes:
-    crc = 0xFFFF
-    for byte in body:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ (0xA001 if crc & 1 else 0)
-    return body + struct.pack("<H", crc)

@@ -1,0 +1,155 @@
+"""The command `central`: run the server's roles, migrate, make first links and tokens, ask for the status."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from central.database import bring_up_to_date, database, ensure_schema
+from central.db.pool import Connection, connect
+from central.roles import Role, run_roles
+from central.settings import Settings, load_settings
+from central.status import status
+from protocol.errors import CampusError, ConfigError
+
+_EXIT_CONFIG, _EXIT_ERROR, _EXIT_DOWN = 2, 1, 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 1 failed, 2 wrong settings or arguments, 3 (status) not up."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(threadName)s %(name)s: %(message)s")
+    try:
+        return int(options.command(load_settings(options.config, os.environ), options))
+    except ConfigError as error:
+        sys.stderr.write(f"central: {error}\n")
+        return _EXIT_CONFIG
+    except CampusError as error:
+        sys.stderr.write(f"central: {error}\n")
+        return _EXIT_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="central",
+        description="The server of the campus energy platform.",
+        epilog="Every setting can be overridden by an environment variable CE_CENTRAL_<SECTION>_<KEY>, for example CE_CENTRAL_WEB_PORT=8443.",
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings, TOML; without it the defaults are used, with data in ./data")
+    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"], help="default: info")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run roles until SIGTERM", description="Run roles in this process until SIGTERM or Ctrl-C.")
+    run.add_argument("--roles", type=_roles, default=tuple(Role), metavar="LIST", help="comma-separated: web, ingest, jobs; default: all three")
+    run.set_defaults(command=_run)
+
+    migrate = commands.add_parser("migrate", help="bring the database schema up to date", description="Apply missing migrations to the database.")
+    migrate.add_argument("--write-schema", type=Path, metavar="FILE", help="also write the whole schema to FILE (for developers)")
+    migrate.set_defaults(command=_migrate)
+
+    link = commands.add_parser("admin-link", help="print a one-time link to create an administrator")
+    link.set_defaults(command=_admin_link)
+
+    token = commands.add_parser("token", help="manage API tokens").add_subparsers(required=True, metavar="ACTION")
+    create = token.add_parser("create", help="create an API token and write it to a file only you can read")
+    create.add_argument("--name", required=True, help="what the token is for; shown in the audit log")
+    create.add_argument("--permissions", required=True, type=_names, metavar="LIST", help="comma-separated, for example fleet.manage,metering.read")
+    create.add_argument("--out", required=True, type=Path, metavar="FILE", help="file to write the token to (mode 0600); must not exist")
+    create.set_defaults(command=_token_create)
+
+    state = commands.add_parser("status", help="tell how database and fleet are", description="Exit status 0 when the database is up, else 3.")
+    state.add_argument("--json", action="store_true", help="machine-readable output")
+    state.set_defaults(command=_status)
+    return parser
+
+
+def _run(settings: Settings, options: argparse.Namespace) -> int:
+    run_roles(settings, options.roles)
+    return 0
+
+
+def _migrate(settings: Settings, options: argparse.Namespace) -> int:
+    from central.db.schema import dump_schema
+
+    with database(settings) as dsn:
+        applied = bring_up_to_date(dsn)
+        if options.write_schema:
+            options.write_schema.write_text(dump_schema(dsn), encoding="utf-8")
+    _say("\n".join(applied) if applied else "nothing to do")
+    return 0
+
+
+def _admin_link(settings: Settings, _options: argparse.Namespace) -> int:
+    from central.identity.links import create_admin_link
+
+    with _ready(settings) as conn:
+        _say(create_admin_link(conn, settings.web.public_url, time.time()))
+    return 0
+
+
+def _token_create(settings: Settings, options: argparse.Namespace) -> int:
+    from central.identity.tokens import create_token
+
+    try:
+        descriptor = os.open(options.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise ConfigError(f"--out {options.out} cannot be created: {error.strerror}; name a file that does not exist yet") from error
+    with os.fdopen(descriptor, "w") as out, _removed_on_error(options.out), _ready(settings) as conn:
+        out.write(create_token(conn, options.name, options.permissions, time.time()) + "\n")
+    _say(f"wrote {options.out}")
+    return 0
+
+
+def _status(settings: Settings, options: argparse.Namespace) -> int:
+    facts = status(settings)
+    _say(json.dumps(facts, ensure_ascii=False) if options.json else "\n".join(f"{name}: {value}" for name, value in facts.items()))
+    return 0 if facts["database"] == "ok" else _EXIT_DOWN
+
+
+def _roles(text: str) -> tuple[Role, ...]:
+    known = {role.value: role for role in Role}
+    unknown = [name for name in _names(text) if name not in known]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"unknown role {unknown[0]!r}; known are {', '.join(known)}")
+    return tuple(known[name] for name in _names(text))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise argparse.ArgumentTypeError("expected a comma-separated list")
+    return names
+
+
+@contextmanager
+def _ready(settings: Settings) -> Iterator[Connection]:
+    """A connection to an up-to-date database, committed at the end."""
+    with database(settings) as dsn:
+        ensure_schema(settings, dsn, threading.Event())
+        with connect(dsn) as conn:
+            yield conn
+
+
+@contextmanager
+def _removed_on_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""Gateways as people see them, and what their own messages change about that."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from central.db.pool import Connection
+from central.db.statements import load_statements, one, rows, run
+from central.mqtt.session import Message
+from protocol.errors import MessageError
+from protocol.messages import Birth, Health, Reported, State, decode_record, encode_record
+from protocol.topics import Up, parse_up, up_filter
+
+log = logging.getLogger(__name__)
+
+_SQL = load_statements("central.fleet")
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRow:
+    """A gateway of the plan. `wanted_version`, `reported_version`: of its `lines` document; `health`: the newest health message."""
+
+    code: str
+    place: str
+    name_zh: str
+    name_en: str
+    state: str
+    generation: int
+    last_seen_at_ms: int | None
+    state_at_ms: int | None
+    agent_version: str | None
+    lines: int
+    devices: int
+    wanted_version: int | None
+    reported_version: int | None
+    reported_error: str | None
+    health: dict[str, Any] | None
+
+
+def list_gateways(conn: Connection) -> list[GatewayRow]:
+    """Every gateway on the plan, in its order."""
+    return rows(conn, _SQL["gateways"], GatewayRow, code=None)
+
+
+def get_gateway(conn: Connection, code: str) -> GatewayRow:
+    """One gateway; raises NotFound."""
+    return one(conn, _SQL["gateways"], GatewayRow, f"there is no gateway {code!r} on the plan", code=code)
+
+
+def fleet_filters() -> list[str]:
+    """What to subscribe to hear the fleet."""
+    return [up_filter(channel) for channel in _NOTES]
+
+
+def observe(conn: Connection, message: Message) -> None:
+    """Write down what a gateway says about itself. Raises MessageError where it cannot be understood."""
+    gateway, channel = parse_up(message.topic)
+    note = _NOTES.get(channel)
+    if note is None:
+        raise MessageError(f"channel {channel} says nothing about a gateway's state", topic=message.topic)
+    note(conn, gateway, message)
+
+
+def _birth(conn: Connection, gateway: str, message: Message) -> None:
+    birth = decode_record(Birth, message.payload)
+    if birth.gateway != gateway:
+        raise MessageError(f"birth of {birth.gateway!r} on the topic of {gateway!r}", topic=message.topic)
+    fields = {"generation": birth.generation, "epoch": birth.epoch, "agent_version": birth.agent_version, "started_at_ms": birth.started_at_ms}
+    run(conn, _SQL["note_birth"], gateway=gateway, retained=message.retained, body=encode_record(birth).decode(), **fields)
+    run(conn, _SQL["adopt_generation"], gateway=gateway, generation=birth.generation)
+
+
+def _state(conn: Connection, gateway: str, message: Message) -> None:
+    state = decode_record(State, message.payload)
+    run(conn, _SQL["note_state"], gateway=gateway, retained=message.retained, state=state.state)
+
+
+def _reported(conn: Connection, gateway: str, message: Message) -> None:
+    reported = decode_record(Reported, message.payload)
+    run(conn, _SQL["note_reported"], gateway=gateway, retained=message.retained, body=encode_record(reported).decode())
+
+
+def _health(conn: Connection, gateway: str, message: Message) -> None:
+    run(conn, _SQL["note_health"], gateway=gateway, body=encode_record(decode_record(Health, message.payload)).decode())
+
+
+_NOTES: Mapping[Up, Callable[[Connection, str, Message], None]] = MappingProxyType(
+    {Up.BIRTH: _birth, Up.STATE: _state, Up.REPORTED: _reported, Up.HEALTH: _health}
+)

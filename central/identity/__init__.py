@@ -1,0 +1,1 @@
+"""Who may do what: accounts, one-time links, sessions, API tokens, permissions, audit."""

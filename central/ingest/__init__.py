@@ -1,0 +1,1 @@
+"""MQTT to database: verify, store once, acknowledge. Stateless; any number of workers share one subscription."""

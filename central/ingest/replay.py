@@ -1,0 +1,63 @@
+"""Quarantined batches whose reason is gone (a device entered the plan) go the way they should have gone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from central.db.pool import Connection
+from central.db.statements import load_statements, rows, run
+from central.ingest.pack import concatenate
+from central.ingest.quarantine import put
+from central.ingest.series import SeriesIds
+from central.ingest.store import UNKNOWN_DEVICE, UNKNOWN_GATEWAY, UNKNOWN_QUANTITY, append_events, events_of, insert_new, sift
+from central.ingest.verify import Sound, verify
+from central.mqtt.session import Message
+from protocol.messages import Columns
+
+_SQL = load_statements("central.ingest")
+REPLAYABLE = (UNKNOWN_GATEWAY, UNKNOWN_DEVICE, UNKNOWN_QUANTITY)
+_GROUP = 50  # entries a transaction
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    id: int
+    topic: str
+    properties: dict[str, str]
+    payload: bytes
+
+
+def replay(conn: Connection, now_ms: int, reasons: Sequence[str] = REPLAYABLE) -> int:
+    """Try every waiting entry of these reasons once; returns how many were stored. One transaction a group; known readings stay as they are."""
+    after, stored = 0, 0
+    while True:
+        with conn.transaction():
+            group = rows(conn, _SQL["waiting"], _Waiting, reasons=list(reasons), after=after, limit=_GROUP)
+            stored += sum(_replay_one(conn, entry, now_ms) for entry in group)
+        if len(group) < _GROUP:
+            return stored
+        after = group[-1].id
+
+
+def _replay_one(conn: Connection, entry: _Waiting, now_ms: int) -> bool:
+    """Store what has a series now. What has none yet is quarantined again as a smaller batch; an entry none of which is known just waits on."""
+    sound = verify(Message(entry.topic, bytes(entry.payload), entry.properties), now_ms)
+    if not isinstance(sound, Sound) or not _gateway_known(conn, sound.batch.gateway):
+        return False
+    series = SeriesIds()
+    if isinstance(sound.content, Columns):
+        series.learn(conn, sound.content.series)
+        work = sift(series, [sound])
+        if not work.parts:
+            return False
+        insert_new(conn, concatenate(work.parts))
+        put(conn, work.poison)
+    else:
+        append_events(conn, events_of(sound))
+    run(conn, _SQL["mark_replayed"], ids=[entry.id])
+    return True
+
+
+def _gateway_known(conn: Connection, gateway: str) -> bool:
+    return bool(conn.execute(_SQL["registered_generations"], {"gateways": [gateway]}).fetchone())

@@ -1,0 +1,1 @@
+"""Work that exactly one process does: the leader by advisory lock."""

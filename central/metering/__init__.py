@@ -1,0 +1,1 @@
+"""Places, devices, metering points, installations and their readings."""

@@ -1,0 +1,252 @@
+-- name: lock_registry
+select pg_advisory_xact_lock(1667563522);
+
+-- name: notify_registry
+select pg_notify('ce_registry', '');
+
+-- name: present_place
+select code, jsonb_build_object('code', code, 'parent', parent, 'kind', kind, 'name_zh', name_zh, 'name_en', name_en,
+    'position', position, 'removed', removed_at is not null) from place;
+
+-- name: present_gateway
+select code, jsonb_build_object('code', code, 'place', place, 'name_zh', name_zh, 'name_en', name_en,
+    'position', position, 'removed', removed_at is not null) from gateway;
+
+-- name: present_line
+select gateway || '/' || code, jsonb_build_object('gateway', gateway, 'code', code, 'settings', settings,
+    'position', position, 'removed', removed_at is not null) from line;
+
+-- name: present_device
+select code, jsonb_build_object('code', code, 'profile', profile, 'kind', kind, 'address', address, 'place', place, 'gateway', gateway, 'line', line,
+    'poll_s', poll_s, 'name_zh', name_zh, 'name_en', name_en, 'position', position, 'removed', removed_at is not null) from device;
+
+-- name: present_point
+select code, jsonb_build_object('code', code, 'place', place, 'name_zh', name_zh, 'name_en', name_en,
+    'position', position, 'removed', removed_at is not null) from metering_point;
+
+-- name: present_stays
+select device, point, ct, pt from installation where removed_at is null;
+
+-- name: write_place
+insert into place (code, parent, kind, name_zh, name_en, position)
+select code, parent, kind, name_zh, name_en, position
+from jsonb_to_recordset(%(rows)s::jsonb) as r (code text, parent text, kind text, name_zh text, name_en text, position integer)
+on conflict (code) do update set parent = excluded.parent, kind = excluded.kind, name_zh = excluded.name_zh, name_en = excluded.name_en,
+    position = excluded.position, removed_at = null;
+
+-- name: write_gateway
+insert into gateway (code, place, name_zh, name_en, position)
+select code, place, name_zh, name_en, position
+from jsonb_to_recordset(%(rows)s::jsonb) as r (code text, place text, name_zh text, name_en text, position integer)
+on conflict (code) do update set place = excluded.place, name_zh = excluded.name_zh, name_en = excluded.name_en,
+    position = excluded.position, removed_at = null;
+
+-- name: write_line
+insert into line (gateway, code, settings, position)
+select gateway, code, settings, position
+from jsonb_to_recordset(%(rows)s::jsonb) as r (gateway text, code text, settings jsonb, position integer)
+on conflict (gateway, code) do update set settings = excluded.settings, position = excluded.position, removed_at = null;
+
+-- name: write_device
+insert into device (code, profile, kind, address, place, gateway, line, poll_s, name_zh, name_en, position)
+select code, profile, kind, address, place, gateway, line, poll_s, name_zh, name_en, position
+from jsonb_to_recordset(%(rows)s::jsonb) as r (code text, profile text, kind text, address text, place text, gateway text, line text, poll_s jsonb,
+    name_zh text, name_en text, position integer)
+on conflict (code) do update set profile = excluded.profile, kind = excluded.kind, address = excluded.address, place = excluded.place,
+    gateway = excluded.gateway, line = excluded.line, poll_s = excluded.poll_s, name_zh = excluded.name_zh, name_en = excluded.name_en,
+    position = excluded.position, removed_at = null;
+
+-- name: write_point
+insert into metering_point (code, place, name_zh, name_en, position)
+select code, place, name_zh, name_en, position
+from jsonb_to_recordset(%(rows)s::jsonb) as r (code text, place text, name_zh text, name_en text, position integer)
+on conflict (code) do update set place = excluded.place, name_zh = excluded.name_zh, name_en = excluded.name_en,
+    position = excluded.position, removed_at = null;
+
+-- name: remove_place
+update place set removed_at = now() where code = any(%(keys)s);
+
+-- name: remove_gateway
+update gateway set removed_at = now() where code = any(%(keys)s);
+
+-- name: remove_line
+update line set removed_at = now() where gateway || '/' || code = any(%(keys)s);
+
+-- name: remove_device
+update device set removed_at = now() where code = any(%(keys)s);
+
+-- name: remove_point
+update metering_point set removed_at = now() where code = any(%(keys)s);
+
+-- name: end_stays
+update installation set removed_at = clock_timestamp() where removed_at is null and device = any(%(devices)s);
+
+-- name: begin_stays
+insert into installation (point, device, ct, pt, installed_at)
+select point, device, ct, pt, clock_timestamp()
+from jsonb_to_recordset(%(rows)s::jsonb) as r (point text, device text, ct integer, pt integer);
+
+-- name: keep_plan
+insert into site_plan (name, text, sha256, actor, summary)
+select %(name)s, %(text)s, %(sha256)s, %(actor)s, %(summary)s::jsonb
+where %(sha256)s is distinct from (select sha256 from site_plan order by version desc limit 1)
+returning version;
+
+-- name: children
+with recursive below (top, code) as (
+    select code, code from place
+    where removed_at is null and parent is not distinct from %(place)s::text
+    union all
+    select b.top, p.code from below as b join place as p on p.parent = b.code where p.removed_at is null
+), counted as (
+    select b.top, count(d.code) as devices from below as b join device as d on d.place = b.code and d.removed_at is null group by b.top
+)
+select p.code, p.parent, p.kind, p.name_zh, p.name_en, coalesce(c.devices, 0)::integer as device_count,
+    (select count(*)::integer from place as k where k.parent = p.code and k.removed_at is null) as child_count
+from place as p left join counted as c on c.top = p.code
+where p.removed_at is null and p.parent is not distinct from %(place)s::text
+order by p.position;
+
+-- name: ancestors
+with recursive up (code, parent, depth) as (
+    select code, parent, 0 from place where code = %(place)s
+    union all
+    select p.code, p.parent, up.depth + 1 from up join place as p on p.code = up.parent
+), below (top, code) as (
+    select code, code from up
+    union all
+    select b.top, p.code from below as b join place as p on p.parent = b.code where p.removed_at is null
+), counted as (
+    select b.top, count(d.code) as devices from below as b join device as d on d.place = b.code and d.removed_at is null group by b.top
+)
+select p.code, p.parent, p.kind, p.name_zh, p.name_en, coalesce(c.devices, 0)::integer as device_count,
+    (select count(*)::integer from place as k where k.parent = p.code and k.removed_at is null) as child_count
+from up join place as p using (code) left join counted as c on c.top = p.code
+order by up.depth desc;
+
+-- name: device_rows
+with recursive below (code) as (
+    select code from place where code = %(place)s::text
+    union all
+    select p.code from below as b join place as p on p.parent = b.code where %(recursive)s and p.removed_at is null
+), chosen as (
+    select d.* from device as d
+    where d.removed_at is null and (%(place)s::text is null or d.place in (select code from below))
+        and (%(pattern)s::text is null or d.code || ' ' || d.address || ' ' || d.name_zh || ' ' || lower(d.name_en) like %(pattern)s)
+), paged as (
+    select * from chosen order by gateway, line, position, code offset %(offset)s limit %(limit)s
+)
+select p.code, p.name_zh, p.name_en, p.profile, p.kind, p.address, p.gateway, p.line, p.place,
+    (extract(epoch from l.measured_at) * 1000)::bigint as last_measured_at_ms,
+    case when l.measured_at > now() - %(online_s)s * interval '1 second' then 'online'
+         when l.measured_at > now() - %(stale_s)s * interval '1 second' then 'stale' else 'silent' end as state
+from paged as p
+left join lateral (
+    select max(n.measured_at) as measured_at from series as s
+    cross join lateral (select r.measured_at from reading as r where r.series_id = s.id order by r.measured_at desc limit 1) as n
+    where s.device = p.code
+) as l on true
+order by p.gateway, p.line, p.position, p.code;
+
+-- name: count_device_rows
+with recursive below (code) as (
+    select code from place where code = %(place)s::text
+    union all
+    select p.code from below as b join place as p on p.parent = b.code where %(recursive)s and p.removed_at is null
+)
+select count(*)::integer as total from device as d
+where d.removed_at is null and (%(place)s::text is null or d.place in (select code from below))
+    and (%(pattern)s::text is null or d.code || ' ' || d.address || ' ' || d.name_zh || ' ' || lower(d.name_en) like %(pattern)s);
+
+-- name: device
+select d.code, d.name_zh, d.name_en, d.profile, d.kind, d.address, d.gateway, d.line, d.place, d.poll_s, d.removed_at is not null as removed,
+    (extract(epoch from l.measured_at) * 1000)::bigint as last_measured_at_ms,
+    case when l.measured_at > now() - %(online_s)s * interval '1 second' then 'online'
+         when l.measured_at > now() - %(stale_s)s * interval '1 second' then 'stale' else 'silent' end as state
+from device as d
+left join lateral (
+    select max(n.measured_at) as measured_at from series as s
+    cross join lateral (select r.measured_at from reading as r where r.series_id = s.id order by r.measured_at desc limit 1) as n
+    where s.device = d.code
+) as l on true
+where d.code = %(device)s;
+
+-- name: quantities
+select quantity as code from series where device = %(device)s order by id;
+
+-- name: installations
+select point, device, (extract(epoch from installed_at) * 1000)::bigint as installed_at_ms,
+    (extract(epoch from removed_at) * 1000)::bigint as removed_at_ms, ct, pt, opening, closing
+from installation where device = %(device)s order by installed_at desc;
+
+-- name: latest_values
+select s.quantity, n.value, (extract(epoch from n.measured_at) * 1000)::bigint as measured_at_ms, n.quality
+from series as s
+cross join lateral (select r.measured_at, r.value, r.quality from reading as r where r.series_id = s.id order by r.measured_at desc limit 1) as n
+where s.device = %(device)s
+order by s.id;
+
+-- name: curve_series
+select id as total from series where device = %(device)s and quantity = %(quantity)s;
+
+-- name: curve_count
+select count(*)::integer as total from reading
+where series_id = %(series_id)s and measured_at >= to_timestamp(%(from_ms)s / 1000.0) and measured_at < to_timestamp(%(to_ms)s / 1000.0);
+
+-- name: curve
+select (extract(epoch from measured_at) * 1000)::bigint as at_ms, value, quality from reading
+where series_id = %(series_id)s and measured_at >= to_timestamp(%(from_ms)s / 1000.0) and measured_at < to_timestamp(%(to_ms)s / 1000.0)
+order by measured_at;
+
+-- name: curve_last
+select distinct on (width_bucket(at_ms, %(from_ms)s, %(to_ms)s, %(buckets)s)) at_ms, value, quality
+from (
+    select (extract(epoch from measured_at) * 1000)::bigint as at_ms, value, quality from reading
+    where series_id = %(series_id)s and measured_at >= to_timestamp(%(from_ms)s / 1000.0) and measured_at < to_timestamp(%(to_ms)s / 1000.0)
+) as r
+order by width_bucket(at_ms, %(from_ms)s, %(to_ms)s, %(buckets)s), at_ms desc;
+
+-- name: curve_extremes
+with r as (
+    select (extract(epoch from measured_at) * 1000)::bigint as at_ms, value, quality from reading
+    where series_id = %(series_id)s and measured_at >= to_timestamp(%(from_ms)s / 1000.0) and measured_at < to_timestamp(%(to_ms)s / 1000.0)
+), ranked as (
+    select at_ms, value, quality,
+        row_number() over (partition by width_bucket(at_ms, %(from_ms)s, %(to_ms)s, %(buckets)s) order by value, at_ms) as low,
+        row_number() over (partition by width_bucket(at_ms, %(from_ms)s, %(to_ms)s, %(buckets)s) order by value desc, at_ms) as high
+    from r
+)
+select at_ms, value, quality from ranked where low = 1 or high = 1 order by at_ms;
+
+-- name: search
+(select 'place' as kind, code, name_zh as title_zh, name_en as title_en, kind as subtitle, (code = %(text)s) as exact
+ from place where removed_at is null and code || ' ' || name_zh || ' ' || lower(name_en) like %(pattern)s order by exact desc, position limit %(limit)s)
+union all
+(select 'gateway', code, name_zh, name_en, place, (code = %(text)s) as exact
+ from gateway where removed_at is null and code || ' ' || name_zh || ' ' || lower(name_en) like %(pattern)s order by exact desc, position limit %(limit)s)
+union all
+(select 'device', code, name_zh, name_en, address || ' · ' || gateway || '/' || line,
+     (code = %(text)s or ltrim(address, '0') = ltrim(%(text)s, '0')) as exact
+ from device where removed_at is null and code || ' ' || address || ' ' || name_zh || ' ' || lower(name_en) like %(pattern)s
+ order by exact desc, code limit %(limit)s);
+
+-- name: overview
+select (select count(*)::integer from place where removed_at is null) as places,
+    d.devices, d.devices_online, d.devices_stale, d.devices - d.devices_online - d.devices_stale as devices_silent,
+    g.gateways, g.gateways_online,
+    b.readings_last_hour, b.batches_last_hour,
+    (select count(*)::integer from quarantine where replayed_at is null) as quarantine_waiting,
+    (select (extract(epoch from max(updated_at)) * 1000)::bigint from ack_cursor) as last_received_at_ms
+from (
+    select count(*)::integer as devices,
+        count(*) filter (where s.last_measured_at > now() - %(online_s)s * interval '1 second')::integer as devices_online,
+        count(*) filter (where s.last_measured_at <= now() - %(online_s)s * interval '1 second'
+                         and s.last_measured_at > now() - %(stale_s)s * interval '1 second')::integer as devices_stale
+    from device left join device_status as s on s.device = device.code where device.removed_at is null
+) as d, (
+    select count(*)::integer as gateways, count(*) filter (where s.state = 'online')::integer as gateways_online
+    from gateway left join gateway_status as s on s.gateway = gateway.code where gateway.removed_at is null
+) as g, (
+    select coalesce(sum(readings), 0)::bigint as readings_last_hour, count(*)::integer as batches_last_hour
+    from batch where received_at > now() - interval '1 hour'
+) as b;

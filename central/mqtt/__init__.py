@@ -1,0 +1,1 @@
+"""The MQTT session central's roles share."""

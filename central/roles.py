@@ -1,0 +1,124 @@
+"""The roles of central (web, ingest, jobs), in one process or apart: builds them, runs them, stops them. It only wires."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Collection
+from enum import StrEnum
+from functools import partial
+
+from central.context import Central
+from central.database import database, ensure_schema
+from central.db.pool import open_pool
+from central.ingest.worker import Counters, filters, work
+from central.jobs.leader import lead
+from central.jobs.rounds import lead_rounds
+from central.mqtt.session import Session
+from central.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_JOIN_S = 4.0
+_RESTART_S = 2.0
+
+
+class Role(StrEnum):
+    """What a process does."""
+
+    WEB = "web"
+    INGEST = "ingest"
+    JOBS = "jobs"
+
+
+def run_roles(settings: Settings, roles: Collection[Role]) -> None:
+    """Run roles until SIGTERM or SIGINT. Raises CampusError where they cannot start."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with database(settings) as dsn:
+        ensure_schema(settings, dsn, stop)
+        limits = settings.database
+        size = limits.pool_size + settings.ingest.workers
+        timeouts = {"statement_timeout_s": limits.statement_timeout_s, "lock_timeout_s": limits.lock_timeout_s}
+        with open_pool(dsn, max_size=size, **timeouts) as pool:
+            central = Central(settings, pool, time.time, dsn)
+            threads = _start(central, roles, stop)
+            try:
+                if Role.WEB in roles and not stop.is_set():
+                    _serve(central)
+                else:
+                    stop.wait()
+            finally:
+                stop.set()
+                _join(threads)
+    log.info("central stopped")
+
+
+def _start(central: Central, roles: Collection[Role], stop: threading.Event) -> list[threading.Thread]:
+    threads = []
+    if Role.INGEST in roles:
+        names = [f"ingest-{number}" for number in range(central.settings.ingest.workers)]
+        threads += [_thread(name, stop, partial(_ingest, central, name, stop)) for name in names]
+    if Role.JOBS in roles:
+        threads.append(_thread("jobs", stop, partial(_jobs, central, stop)))
+    return threads
+
+
+def _jobs(central: Central, stop: threading.Event) -> None:
+    lead(central.dsn, stop, lambda still_leader, _epoch: lead_rounds(central, _client("jobs"), stop, still_leader))
+
+
+def _ingest(central: Central, name: str, stop: threading.Event) -> None:
+    session = Session(central.settings.broker, _client(name), filters(), central.settings.ingest.window)
+    session.start()
+    try:
+        work(session, central.pool, central.settings.ingest, central.clock, stop, Counters())
+    finally:
+        session.stop()
+
+
+def _serve(central: Central) -> None:
+    """The web server in the main thread; it handles the signals while it runs and passes them on when it ends."""
+    import uvicorn
+
+    from central.web.app import create_app
+
+    web = central.settings.web
+    uvicorn.Server(
+        uvicorn.Config(
+            create_app(central), host=web.host, port=web.port, log_config=None, access_log=False, timeout_graceful_shutdown=2, server_header=False
+        )
+    ).run()
+
+
+def _client(name: str) -> str:
+    """A client id nobody else uses: two clients of one id throw each other out for ever."""
+    return f"central-{name}-{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def _thread(name: str, stop: threading.Event, target: Callable[[], None]) -> threading.Thread:
+    def run() -> None:
+        while not stop.is_set():
+            try:
+                target()
+            except Exception:
+                log.exception("role %s failed; starting it again", name)
+                stop.wait(_RESTART_S)
+
+    thread = threading.Thread(target=run, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def _join(threads: list[threading.Thread]) -> None:
+    deadline = time.monotonic() + _JOIN_S
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+        if thread.is_alive():
+            log.warning("role %s did not stop within %s s; nothing uncommitted is acknowledged, so nothing is lost", thread.name, _JOIN_S)

@@ -1,0 +1,121 @@
+"""Central's settings: one TOML file, parsed once into frozen types; `CE_CENTRAL_<SECTION>_<KEY>` in the environment wins over it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
+
+from protocol.document import parse_toml
+from protocol.errors import ConfigError
+from protocol.profile import Record
+
+_PREFIX = "CE_CENTRAL_"
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class DatabaseSettings(Record):
+    """`dsn`: a libpq connection string; empty runs the embedded PostgreSQL below `data_dir`."""
+
+    dsn: str = ""
+    pool_size: int = Field(default=16, ge=2, le=200)
+    statement_timeout_s: float = Field(default=30, gt=0, le=3600)
+    lock_timeout_s: float = Field(default=10, gt=0, le=600)
+
+
+class BrokerSettings(Record):
+    """The MQTT broker. Secrets stand in files: `password_file` holds one line; `cert_file` and `key_file` go together."""
+
+    host: str = "127.0.0.1"
+    port: Port = 1883
+    username: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    keepalive_s: int = Field(default=30, ge=5, le=600)
+
+
+class WebSettings(Record):
+    """Where pages and API are served. `public_url`: how people reach them, for links in mails and one-time links."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    public_url: str = "http://127.0.0.1:8080"
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_url(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("public_url must start with http:// or https://")
+        return url.rstrip("/")
+
+
+class IngestSettings(Record):
+    """`commit_*`: a group is committed when any of the three is reached. `window`: messages the broker may send ahead of our acks."""
+
+    workers: int = Field(default=2, ge=1, le=32)
+    commit_messages: int = Field(default=50, ge=1, le=500)
+    commit_bytes: int = Field(default=1 << 20, ge=1024, le=64 << 20)
+    commit_wait_ms: int = Field(default=20, ge=0, le=1000)
+    window: int = Field(default=150, ge=1, le=5000)
+
+
+class JobsSettings(Record):
+    """Retention of bookkeeping. Readings and events are never purged here."""
+
+    ledger_keep_days: int = Field(default=180, ge=30, le=3650)
+    quarantine_keep_days: int = Field(default=365, ge=7, le=3650)
+
+
+class Settings(Record):
+    """Everything central can be told."""
+
+    data_dir: Path = Path("data")
+    database: DatabaseSettings = DatabaseSettings()
+    broker: BrokerSettings = BrokerSettings()
+    web: WebSettings = WebSettings()
+    ingest: IngestSettings = IngestSettings()
+    jobs: JobsSettings = JobsSettings()
+
+
+_ADAPTER = TypeAdapter(Settings)
+
+
+def load_settings(path: Path | None, environment: Mapping[str, str]) -> Settings:
+    """Settings of a file (or the defaults) with the environment on top. Relative paths are relative to the file. Raises ConfigError."""
+    if path is None:
+        return parse_settings("", "defaults", Path.cwd(), environment)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: the settings file cannot be read: {error}") from error
+    return parse_settings(text, str(path), path.resolve().parent, environment)
+
+
+def parse_settings(text: str, name: str, base: Path, environment: Mapping[str, str]) -> Settings:
+    """As `load_settings`, from text."""
+    settings = _overlay(parse_toml(text, name, _ADAPTER), environment)
+    files = {key: base / path for key, path in settings.broker if isinstance(path, Path)}
+    return settings.model_copy(update={"data_dir": base / settings.data_dir, "broker": settings.broker.model_copy(update=files)})
+
+
+def _overlay(settings: Settings, environment: Mapping[str, str]) -> Settings:
+    document: dict[str, Any] = settings.model_dump()
+    places = {f"{_PREFIX}{section}_{key}".upper(): (table, key) for section, table in document.items() if isinstance(table, dict) for key in table}
+    places[f"{_PREFIX}DATA_DIR"] = (document, "data_dir")
+    for variable, text in environment.items():
+        if not variable.startswith(_PREFIX):
+            continue
+        if variable not in places:
+            raise ConfigError(f"environment variable {variable} is no setting of central; unset it or correct its spelling")
+        table, key = places[variable]
+        table[key] = text
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        variable = _PREFIX + "_".join(map(str, first["loc"])).upper()
+        raise ConfigError(f"environment variable {variable}: {first['msg']}, got {first['input']!r}") from error

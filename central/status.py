@@ -1,0 +1,27 @@
+"""What `central status` tells: whether the database answers, what it is, and how the fleet does."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from central.db.editions import detect
+from central.db.embedded import attach
+from central.db.migrate import pending
+from central.db.pool import DatabaseError, connect
+from central.metering.overview import site_overview
+from central.settings import Settings
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """Facts as plain data. `database`: "stopped", "unreachable", "behind" (migrations wait) or "ok"; starts nothing."""
+    dsn = settings.database.dsn or attach(settings.data_dir)
+    if dsn is None:
+        return {"database": "stopped", "data_dir": str(settings.data_dir)}
+    try:
+        with connect(dsn, autocommit=True) as conn:
+            if missing := pending(conn):
+                return {"database": "behind", "pending_migrations": missing}
+            return {"database": "ok", "edition": detect(conn).value, **asdict(site_overview(conn))}
+    except DatabaseError as error:
+        return {"database": "unreachable", "error": str(error).strip()}

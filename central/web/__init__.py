@@ -1,0 +1,1 @@
+"""The console: FastAPI application, pages, static files, live values."""

@@ -1,0 +1,112 @@
+"""What every answer gets, whatever route made it: a request id, security headers, a size limit on the way in."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 16 << 20  # a site plan of the reference site is about 3 MiB
+
+# No inline script or style anywhere, so no nonce is needed. ECharts draws on canvas and sets styles through the DOM, which style-src does not
+# govern; its tooltips use canvas text instead of HTML. htmx is told not to add its style element.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS = {
+    "content-security-policy": _POLICY,
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+_HSTS = "max-age=31536000"
+
+
+class Frame:
+    """ASGI middleware around the whole application. `https`: whether people reach it by https. `unexpected` makes the answer to a bug."""
+
+    def __init__(self, app: ASGIApp, *, https: bool, unexpected: Callable[[Request, Exception], Response]) -> None:
+        self._app = app
+        self._unexpected = unexpected
+        self._headers = {**_HEADERS, "strict-transport-security": _HSTS} if https else _HEADERS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = secrets.token_hex(6)
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = time.monotonic()
+        answering = False
+
+        async def framed(message: Message) -> None:
+            nonlocal answering
+            if message["type"] == "http.response.start":
+                answering = True
+                self._dress(MutableHeaders(scope=message), request_id)
+                _note(scope, message["status"], started, request_id)
+            await send(message)
+
+        if _declared_bytes(scope) > MAX_BODY_BYTES:
+            await _refuse_size(framed)
+            return
+        try:
+            await self._app(scope, _counted(receive), framed)
+        except Exception as error:
+            if answering:
+                raise  # too late for another answer; the server logs it and closes the connection
+            await self._unexpected(Request(scope), error)(scope, receive, framed)
+
+    def _dress(self, headers: MutableHeaders, request_id: str) -> None:
+        for name, value in self._headers.items():
+            headers.setdefault(name, value)
+        headers["x-request-id"] = request_id
+        headers.setdefault("cache-control", "no-store")
+
+
+def _declared_bytes(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else MAX_BODY_BYTES + 1
+    return 0
+
+
+def _counted(receive: Receive) -> Receive:
+    """A body sent in chunks declares no length; past the limit it ends like a broken connection."""
+    left = MAX_BODY_BYTES
+
+    async def limited() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            log.warning("request body passes %d bytes; connection dropped", MAX_BODY_BYTES)
+            return {"type": "http.disconnect"}
+        return message
+
+    return limited
+
+
+async def _refuse_size(send: Send) -> None:
+    body = b'{"error":{"code":"request.too_large","message":"the request body is larger than this server accepts"}}'
+    await send({"type": "http.response.start", "status": 413, "headers": [(b"content-type", b"application/json"), (b"connection", b"close")]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _note(scope: Scope, status: int, started: float, request_id: str) -> None:
+    """One line a request, without query strings: they may hold what people searched for."""
+    waited_ms = int((time.monotonic() - started) * 1000)
+    log.info("%s %s %d %d ms id=%s", scope["method"], scope["path"], status, waited_ms, request_id)

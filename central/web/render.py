@@ -1,0 +1,92 @@
+"""Templates to answers: one Jinja environment a language, and what every page knows (who, language, theme, addresses, CSRF token)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from central.identity import cookies, csrf
+from central.web import display
+from central.web.translations import Language, choose_language, load_translations
+
+LANGUAGE_COOKIE = "ce_language"
+THEME_COOKIE = "ce_theme"
+THEMES = ("auto", "light", "dark")
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """Kept on `app.state.renderer`. `static`: path of a static file -> its address. `missing`: vendor files that are not installed."""
+
+    environments: Mapping[Language, Environment]
+    static: Callable[[str], str]
+    missing: tuple[str, ...]
+
+
+def build_renderer(static: Callable[[str], str], missing: list[str]) -> Renderer:
+    """Compile nothing yet, but read every catalogue; a broken one stops the server."""
+    environments = {}
+    for language, translations in load_translations().items():
+        environment = Environment(
+            loader=PackageLoader("central.web", "templates"),
+            extensions=["jinja2.ext.i18n"],
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
+        environment.filters.update(display.filters(language))
+        environment.globals.update(static=static, languages=tuple(Language), missing_vendor=tuple(missing))
+        environments[language] = environment
+    return Renderer(MappingProxyType(environments), static, tuple(missing))
+
+
+def render(request: Request, template: str, context: Mapping[str, Any], status: int = 200) -> HTMLResponse:
+    """Answer with a template. htmx asking for the content area gets that alone, everybody else the whole page."""
+    renderer: Renderer = request.app.state.renderer
+    language = language_of(request)
+    shown = {**_common(request, language), **context}
+    response = HTMLResponse(renderer.environments[language].get_template(template).render(shown), status_code=status)
+    response.headers["vary"] = "HX-Request, HX-Target, Cookie, Accept-Language"
+    response.headers["content-language"] = language.tag
+    if shown["visit"] and cookies.visit_secret(request) != shown["visit"]:
+        cookies.set_visit(request, response, shown["visit"])
+    return response
+
+
+def text(request: Request, message: str, **values: object) -> str:
+    """One translated text outside a template; the extraction finds `text(request, "...")` calls."""
+    renderer: Renderer = request.app.state.renderer
+    translated: str = renderer.environments[language_of(request)].globals["gettext"](message, **values)  # type: ignore[operator]
+    return translated
+
+
+def language_of(request: Request) -> Language:
+    """The language this request is answered in."""
+    return choose_language(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+
+
+def _common(request: Request, language: Language) -> dict[str, Any]:
+    principal = getattr(request.state, "principal", None)
+    session = cookies.session_secret(request) if principal else None
+    visit = None if session else cookies.visit_secret(request) or secrets.token_urlsafe(32)
+    theme = request.cookies.get(THEME_COOKIE, "auto")
+    return {
+        "request": request,
+        "principal": principal,
+        "language": language,
+        "theme": theme if theme in THEMES else "auto",
+        "csrf": csrf.token(session or visit or ""),
+        "visit": visit,
+        "partial": request.headers.get("hx-target") == "content" and "hx-history-restore-request" not in request.headers,
+        "path": request.url.path,
+        "now_s": request.app.state.central.clock(),
+    }

@@ -1,0 +1,85 @@
+// Draws the day curve. Gaps stay gaps, estimated and suspect points keep their mark; tooltips are canvas text because the content
+// security policy forbids inline styles. The library is fetched when the first chart appears.
+
+import { texts } from "./texts.js";
+
+let library = null;
+const charts = new Set();
+
+export function startCurves() {
+  document.addEventListener("htmx:afterSettle", drawAll);
+  document.addEventListener("ce:theme", redraw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  addEventListener("resize", () => charts.forEach((chart) => chart.resize()));
+  drawAll();
+}
+
+function redraw() {
+  for (const element of document.querySelectorAll(".chart[data-drawn]")) delete element.dataset.drawn;
+  drawAll();
+}
+
+async function drawAll() {
+  for (const chart of charts) {
+    if (!chart.getDom().isConnected) {
+      chart.dispose();
+      charts.delete(chart);
+    }
+  }
+  for (const element of document.querySelectorAll(".chart:not([data-drawn])")) {
+    element.dataset.drawn = "";
+    const echarts = await (library ??= load());
+    if (element.isConnected) draw(echarts, element);
+  }
+}
+
+function load() {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = texts.chart;
+    script.onload = () => resolve(window.echarts);
+    script.onerror = reject;
+    document.head.append(script);
+  });
+}
+
+function draw(echarts, element) {
+  const curve = JSON.parse(document.getElementById(element.dataset.source).textContent);
+  echarts.getInstanceByDom(element)?.dispose();
+  const chart = echarts.init(element, null, { renderer: "canvas" });
+  charts.add(chart);
+  chart.setOption(options(curve, getComputedStyle(document.documentElement)));
+}
+
+function options(curve, style) {
+  const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+  const clock = new Intl.DateTimeFormat("en-GB", { timeZone: curve.zone, hour: "2-digit", minute: "2-digit" });
+  const axis = { axisLine: { lineStyle: { color: colour("line-strong") } }, axisLabel: { color: colour("muted") }, splitLine: { lineStyle: { color: colour("line") } } };
+  const marked = (kind) => curve.points.filter((point) => point[2] === kind);
+  const dots = (name, kind, symbol, paint) => ({
+    name, type: "scatter", data: marked(kind), symbol, symbolSize: 8, itemStyle: { color: paint, borderColor: colour("surface") }, z: 5,
+  });
+  return {
+    animation: false,
+    aria: { enabled: true, label: { description: curve.description } },
+    textStyle: { fontFamily: style.fontFamily },
+    grid: { left: 12, right: 20, top: 36, bottom: 8, containLabel: true },
+    legend: { top: 4, right: 16, textStyle: { color: colour("muted") }, data: curve.legend },
+    tooltip: {
+      trigger: "axis", renderMode: "richText", backgroundColor: colour("surface"), borderColor: colour("line-strong"),
+      textStyle: { color: colour("ink") }, axisPointer: { lineStyle: { color: colour("muted") } },
+      formatter: (items) => [clock.format(items[0].value[0]), ...items.map((item) => `${item.seriesName}  ${item.value[3] ?? item.value[1]} ${curve.unit}`)].join("\n"),
+    },
+    xAxis: { type: "time", min: curve.from_ms, max: curve.to_ms, ...axis, splitLine: { show: false },
+      axisLabel: { color: colour("muted"), hideOverlap: true, formatter: (at) => (at === curve.to_ms ? "24:00" : clock.format(at)) } },
+    yAxis: { type: "value", scale: true, name: curve.unit, nameTextStyle: { color: colour("muted"), align: "left" }, nameGap: 12, ...axis },
+    series: [
+      { name: curve.before_name, type: "line", data: curve.before, connectNulls: false, showSymbol: false, silent: true, z: 1,
+        lineStyle: { type: "dashed", width: 1.2, color: colour("chart-2") }, itemStyle: { color: colour("chart-2") } },
+      { name: curve.name, type: "line", data: curve.line, connectNulls: false, showSymbol: curve.points.length < 60, symbolSize: 4, z: 3,
+        lineStyle: { width: 2, color: colour("chart-1") }, itemStyle: { color: colour("chart-1") } },
+      dots(texts.quality.estimated, "estimated", "diamond", colour("chart-est")),
+      dots(texts.quality.suspect, "suspect", "triangle", colour("chart-sus")),
+    ],
+  };
+}

@@ -1,0 +1,100 @@
+// The frame: CSRF header, drawer, theme, focus after navigation, messages about failed requests.
+
+import { returnHere } from "./language.js";
+import { texts } from "./texts.js";
+
+const MAX_TOASTS = 3;
+
+export function startShell() {
+  document.addEventListener("htmx:configRequest", addToken);
+  document.addEventListener("htmx:afterSettle", contentArrived);
+  document.addEventListener("htmx:sendError", () => toast(texts.unreachable));
+  document.addEventListener("htmx:timeout", () => toast(texts.unreachable));
+  document.addEventListener("htmx:beforeSwap", explainFailure);
+  document.addEventListener("keydown", closeOnEscape);
+  document.addEventListener("click", closeMenus);
+  document.getElementById("menu")?.addEventListener("click", () => setDrawer(!drawerIsOpen()));
+  document.getElementById("scrim")?.addEventListener("click", () => setDrawer(false));
+  document.getElementById("theme")?.addEventListener("click", nextTheme);
+  returnHere();
+  markCurrent();
+}
+
+function addToken(event) {
+  event.detail.headers["X-CSRF-Token"] = document.querySelector('meta[name="csrf"]').content;
+}
+
+function contentArrived(event) {
+  if (event.detail.target?.id !== "content" && event.target?.id !== "content") return;
+  setDrawer(false);
+  markCurrent();
+  document.getElementById("content")?.focus({ preventScroll: true });
+}
+
+function markCurrent() {
+  for (const link of document.querySelectorAll(".pages a")) {
+    if (link.pathname === location.pathname) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+// Parts of a page keep what they show when the server refuses; only the content area shows an error page.
+function explainFailure(event) {
+  const { xhr, isError, target } = event.detail;
+  if (!isError || target.id === "content") return;
+  event.detail.shouldSwap = false;
+  toast(`${texts.failed} (${xhr.status}). ${texts.requestId}: ${xhr.getResponseHeader("x-request-id") ?? "?"}`);
+}
+
+export function toast(message) {
+  const shelf = document.getElementById("toasts");
+  const item = document.createElement("div");
+  item.className = "toast";
+  const words = document.createElement("p");
+  words.textContent = message;
+  const button = document.createElement("button");
+  button.className = "icon-button";
+  button.type = "button";
+  button.setAttribute("aria-label", texts.close);
+  button.textContent = "×";
+  button.addEventListener("click", () => item.remove());
+  item.append(words, button);
+  shelf.append(item);
+  while (shelf.children.length > MAX_TOASTS) shelf.firstElementChild.remove();
+  setTimeout(() => item.remove(), 12_000);
+}
+
+function drawerIsOpen() {
+  return document.getElementById("sidebar").classList.contains("open");
+}
+
+function setDrawer(open) {
+  const sidebar = document.getElementById("sidebar");
+  if (!sidebar || sidebar.classList.contains("open") === open) return;
+  const menu = document.getElementById("menu");
+  sidebar.classList.toggle("open", open);
+  document.getElementById("scrim").hidden = !open;
+  menu.setAttribute("aria-expanded", String(open));
+  if (open) sidebar.querySelector("a")?.focus();
+  else menu.focus({ preventScroll: true });
+}
+
+function closeOnEscape(event) {
+  if (event.key !== "Escape") return;
+  setDrawer(false);
+  for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
+}
+
+function closeMenus(event) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+}
+
+function nextTheme() {
+  const order = ["auto", "light", "dark"];
+  const root = document.documentElement;
+  const next = order[(order.indexOf(root.dataset.theme) + 1) % order.length];
+  root.dataset.theme = next;
+  document.cookie = `ce_theme=${next}; path=/; max-age=31536000; samesite=lax`;
+  document.getElementById("theme").title = texts.theme[next];
+  document.dispatchEvent(new CustomEvent("ce:theme"));
+}

@@ -1,0 +1,78 @@
+"""What goes into the outbox, cut into batches before it has a number. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, TypeVar
+
+from protocol.messages import MAX_READINGS, BatchId, Event, columns, encode_events, encode_readings
+from protocol.reading import Reading
+
+Kind = Literal["readings", "events", "results"]
+T = TypeVar("T")
+MAX_EVENTS = 50  # a batch; with the longest messages still far below the size cap of a stored message
+_MAX_NAME = 64
+_MAX_AT_MS = 1 << 43  # year 2248; the columnar batch carries no greater offset
+_INT64 = 1 << 63
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A batch that becomes bytes as soon as it knows its identity."""
+
+    kind: Kind
+    count: int
+    encode: Callable[[BatchId], bytes]
+
+
+def reading_drafts(readings: Sequence[Reading]) -> list[Draft]:
+    """One draft for each MAX_READINGS readings, in their order."""
+    return [Draft("readings", len(part), partial(_encode_readings, part)) for part in _parts(readings, MAX_READINGS)]
+
+
+def event_drafts(events: Sequence[Event]) -> list[Draft]:
+    """One draft for each MAX_EVENTS events, in their order."""
+    return [Draft("events", len(part), partial(_encode_events, part)) for part in _parts(events, MAX_EVENTS)]
+
+
+def is_storable(reading: Reading) -> bool:
+    """Whether the wire format can carry a reading. One that it cannot would make central set the whole batch aside."""
+    device, quantity = reading.series.device, reading.series.quantity
+    return (
+        0 < len(device) <= _MAX_NAME
+        and 0 < len(quantity) <= _MAX_NAME
+        and 0 <= reading.measured_at_ms < _MAX_AT_MS
+        and -_INT64 <= reading.value < _INT64
+    )
+
+
+def unstorable_event(readings: Sequence[Reading], at_ms: int) -> Event:
+    """The trace that readings the format cannot carry leave behind."""
+    first = readings[0]
+    return Event(
+        code="outbox.reading_unusable",
+        at_ms=at_ms,
+        severity="error",
+        device=first.series.device[:_MAX_NAME] or None,
+        message=f"{len(readings)} readings cannot be stored (name length, time or 64-bit range); check the driver and profile of the first one",
+        data={
+            "count": len(readings),
+            "quantity": first.series.quantity[:_MAX_NAME],
+            "value": str(first.value)[:_MAX_NAME],
+            "measured_at_ms": str(first.measured_at_ms)[:_MAX_NAME],
+        },
+    )
+
+
+def _encode_readings(readings: Sequence[Reading], batch: BatchId) -> bytes:
+    return encode_readings(batch, columns(readings))
+
+
+def _encode_events(events: Sequence[Event], batch: BatchId) -> bytes:
+    return encode_events(batch, events)
+
+
+def _parts(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -1,0 +1,544 @@
+"""The outbox: batches that survive anything until central has them.
+
+A batch is accepted when `append_*` returns: it is committed with an fsync. It leaves by central's receipt alone, and even then stays for days, so
+that central can ask again after a failover. When the byte quota (or the disk) is used up, acked rows go first; unacked ones are never deleted, new
+ones are refused instead and the gap is told by an event.
+
+The file is longer than others because one lock, one connection and the counters that must agree with both belong together.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from edge_agent.buffer import database, epochs, salvage
+from edge_agent.buffer.drafts import Draft, Kind, event_drafts, is_storable, reading_drafts, unstorable_event
+from edge_agent.buffer.epochs import Epoch
+from protocol.errors import CampusError, QuotaExceeded, StorageError
+from protocol.messages import BatchId, Columns, Event, checksum, decode_stored
+from protocol.reading import Reading
+
+_LOG = logging.getLogger(__name__)
+_STEP = 200  # rows deleted in one transaction: a few milliseconds during which nobody can append
+_MAX_STEPS = 50
+_MAX_QUARANTINED = 1_000  # kept for a look at what the disk does; the oldest go
+_RENUMBER_STEP = 50
+_MAX_RANGE = 64
+_HOUR_MS = 3_600_000
+_RESERVE_SHARE = 16  # the last 1/16 of the quota is for events, so that "full" can still be told
+_SELECT = "SELECT position, kind, created_ms, count, crc32c, payload FROM batch WHERE position BETWEEN ? AND ? ORDER BY position"
+_DELETE_OLDEST = "DELETE FROM batch WHERE position IN (SELECT position FROM batch WHERE position BETWEEN ? AND ? ORDER BY position LIMIT ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much the outbox may use. `min_free_bytes`: what must stay free on the file system, whatever the quota says."""
+
+    quota_bytes: int = 256 << 20
+    min_free_bytes: int = 16 << 20
+    keep_acked_ms: int = 7 * 24 * _HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One stored batch, ready to be sent as it is. `position`: its place in the outbox; send order is position order."""
+
+    position: int
+    generation: int
+    epoch: int
+    seq: int
+    kind: Kind
+    created_ms: int
+    count: int
+    crc32c: int
+    payload: bytes
+
+
+class Receipt(StrEnum):
+    """What an acknowledgement meant: progress, nothing new, an epoch we do not hold, or more than we ever stored."""
+
+    ADVANCED = "advanced"
+    STALE = "stale"
+    FOREIGN = "foreign"
+    BEYOND = "beyond"
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits for central, and what the outbox occupies."""
+
+    batches: int
+    payload_bytes: int
+    outbox_bytes: int
+
+
+@dataclass(slots=True)
+class _Refusal:
+    """The gap that grows while nothing can be stored."""
+
+    since_ms: int
+    calls: int = 0
+    readings: int = 0
+
+
+class Outbox:
+    """The one owner of `directory/outbox.db`. Every method may be called from any thread.
+
+    Raises StorageBusy at once if another process owns the directory. A damaged file never stops the start: it is set aside, what can be read is
+    carried over, and an event tells it. `incarnation` rises when positions handed out before have lost their meaning.
+    """
+
+    def __init__(self, directory: Path, gateway: str, generation: int, limits: Limits, *, now_ms: Callable[[], int]) -> None:
+        self.gateway = gateway
+        self.incarnation = 0
+        self._generation = generation
+        self._path = directory / database.FILE_NAME
+        self._limits = limits
+        self._now_ms = now_ms
+        self._lock = threading.RLock()
+        self._db: sqlite3.Connection | None = None
+        self._epochs: list[Epoch] = []
+        self._refusal: _Refusal | None = None
+        self._appended: Callable[[], None] = _nobody
+        self._owner = database.own(directory)
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    # --- writing -------------------------------------------------------------------------------------------------------
+
+    def append_readings(self, readings: Sequence[Reading]) -> int:
+        """Store readings and return the seq of the last batch; they are on the disk when this returns. Raises StorageError if they are not."""
+        good = [reading for reading in readings if is_storable(reading)]
+        drafts = reading_drafts(good)
+        if len(good) < len(readings):
+            bad = [reading for reading in readings if not is_storable(reading)]
+            _LOG.error("%d readings cannot be stored, the first is %r", len(bad), bad[0])
+            drafts += event_drafts([unstorable_event(bad, self._now_ms())])
+        return self._append(drafts, readings=len(good))
+
+    def append_events(self, events: Sequence[Event]) -> int:
+        """Store events as `append_readings` does. They may use the reserve behind the quota."""
+        return self._append(event_drafts(events), reserve=True)
+
+    def listen(self, appended: Callable[[], None]) -> None:
+        """Call `appended` after every commit, in the thread that appended; it must not block."""
+        self._appended = appended
+
+    # --- reading -------------------------------------------------------------------------------------------------------
+
+    def pending(self, after: int = 0, limit: int = 8, upto: int | None = None) -> list[Stored]:
+        """Batches central has not acked, in send order, with `after < position <= upto`.
+
+        A batch whose bytes no longer match its checksum goes to quarantine; an event with the same identity stands in for it.
+        """
+        found: list[Stored] = []
+        with self._lock:
+            for epoch in self._held():
+                first = max(after, epoch.position(epoch.acked)) + 1
+                last = epoch.position(epoch.last) if upto is None else min(upto, epoch.position(epoch.last))
+                if first <= last and len(found) < limit:
+                    found += self._read(epoch, first, last, limit - len(found))
+        return found
+
+    def range(self, first: int, last: int) -> list[Stored]:
+        """Batches at positions first..last of one epoch (at most 64), acked or not. One that is gone is answered by an event of its identity."""
+        with self._lock:
+            epoch = self._epoch_at(first)
+            if epoch is None:
+                return []
+            last = min(last, epoch.position(epoch.last), first + _MAX_RANGE - 1)
+            found = {row.position: row for row in self._read(epoch, first, last, last - first + 1)}
+            return [found.get(position) or self._stand_in(epoch, position) for position in range(max(first, epoch.position(1)), last + 1)]
+
+    def newest(self, limit: int) -> list[Stored]:
+        """The last batches stored, oldest first, acked or not; damaged ones are left out."""
+        with self._lock, self._reading() as db:
+            rows = db.execute(f"{_SELECT} DESC LIMIT ?", (0, (1 << 63) - 1, limit)).fetchall()
+            return [stored for row in reversed(rows) if (stored := self._stored(row)) is not None]
+
+    def position(self, epoch: int, seq: int) -> int | None:
+        """Where a batch of an epoch stands (at most its last); None if this outbox holds nothing of that epoch."""
+        with self._lock:
+            return next((held.position(min(seq, held.last)) for held in self._held() if held.epoch == epoch), None)
+
+    @property
+    def last_position(self) -> int:
+        """Position of the batch stored last; 0 before the first."""
+        with self._lock:
+            current = self._current()
+            return current.position(current.last)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch new batches get."""
+        with self._lock:
+            return self._current().epoch
+
+    def backlog(self) -> Backlog:
+        """Count what waits. Reads every waiting row's header, so it is for once a minute."""
+        with self._lock, self._reading() as db:
+            batches = size = 0
+            for epoch in self._held():
+                row = db.execute(
+                    "SELECT count(*), coalesce(sum(length(payload)), 0) FROM batch WHERE position BETWEEN ? AND ?",
+                    (epoch.position(epoch.acked + 1), epoch.position(epoch.last)),
+                ).fetchone()
+                batches, size = batches + row[0], size + row[1]
+            return Backlog(batches, size, database.space(db, self._path).used_bytes)
+
+    # --- receipts and room ---------------------------------------------------------------------------------------------
+
+    def acknowledge(self, generation: int, epoch: int, seq: int) -> Receipt:
+        """Note central's receipt for everything of `epoch` up to `seq`. Deletes nothing; `purge` does, days later."""
+        with self._lock:
+            held = next((one for one in self._held() if (one.generation, one.epoch) == (generation, epoch)), None)
+            if held is None:
+                return Receipt.FOREIGN
+            if seq <= held.acked:
+                return Receipt.STALE
+            if seq > held.last and held is self._current():
+                return Receipt.BEYOND
+            self._acked(held, min(seq, held.last))
+            return Receipt.ADVANCED
+
+    def purge(self) -> int:
+        """Delete one step of the rows acked longer ago than they must be kept, oldest first; return how many. Call again while it is not 0."""
+        with self._lock:
+            return self._delete_acked(self._now_ms() - self._limits.keep_acked_ms)
+
+    def renumber(self) -> int:
+        """Begin a new epoch and carry every unacked batch of the current one over to it under new numbers; return how many.
+
+        For an outbox that was set back (restored image, cloned card): central already has other batches under the numbers this one would use next.
+        """
+        with self._lock:
+            old = self._current()
+            self._begin_epoch()
+            self.incarnation += 1
+        carried = 0
+        while step := self._carry_over(old):
+            carried += step
+        return carried
+
+    def close(self) -> None:
+        """Close the file and give the directory back. Appending afterwards raises StorageError."""
+        with self._lock:
+            self._drop_connection()
+            self._epochs = []
+            if self._owner >= 0:
+                os.close(self._owner)
+                self._owner = -1
+
+    # --- the append path -----------------------------------------------------------------------------------------------
+
+    def _append(self, drafts: Sequence[Draft], *, readings: int = 0, reserve: bool = False) -> int:
+        with self._lock:
+            current = self._current()
+            if not drafts:
+                return current.last
+            try:
+                self._make_room(reserve)
+                seq = self._store(self._told_gap() + list(drafts))
+            except StorageError as error:
+                self._refused(error, readings)
+                raise
+            self._refusal = None
+        self._appended()
+        return seq
+
+    def _store(self, drafts: Sequence[Draft]) -> int:
+        """Number, encode and commit; the numbers count only once the commit has returned."""
+        with self._transaction() as db:
+            current, now_ms = self._current(), self._now_ms()
+            rows = []
+            for seq, draft in enumerate(drafts, start=current.last + 1):
+                payload = draft.encode(BatchId(self.gateway, current.generation, current.epoch, seq))
+                rows.append((current.position(seq), draft.kind, now_ms, draft.count, checksum(payload), payload))
+            db.executemany("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?)", rows)
+        current.last += len(drafts)
+        return current.last
+
+    def _make_room(self, reserve: bool) -> None:
+        """Delete acked rows until one more batch fits; raise QuotaExceeded when only unacked ones are left."""
+        quota = self._limits.quota_bytes
+        allowed = quota if reserve else quota - quota // _RESERVE_SHARE
+        for step in range(_MAX_STEPS):
+            with self._reading() as db:
+                space = database.space(db, self._path)
+            free = _free_bytes(self._path.parent) + space.reusable_bytes
+            if space.used_bytes <= allowed and (reserve or free >= self._limits.min_free_bytes):
+                return
+            if step == 0:
+                with self._reading() as db:
+                    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            elif not self._delete_acked(None):
+                break
+        raise QuotaExceeded(
+            "the outbox is full of batches central has not acked; restore the link to central, or raise quota_mib or free the disk",
+            used_bytes=space.used_bytes,
+            quota_bytes=quota,
+            free_bytes=free,
+        )
+
+    def _refused(self, error: StorageError, readings: int) -> None:
+        """Count the gap; tell it when it begins."""
+        if self._refusal is None:
+            self._refusal = _Refusal(self._now_ms())
+            _LOG.error("nothing can be stored: %s", error)
+            with suppress(StorageError):
+                self._make_room(reserve=True)
+            self._tell("outbox.full", str(error), since_ms=self._refusal.since_ms)
+        self._refusal.calls += 1
+        self._refusal.readings += readings
+
+    def _told_gap(self) -> list[Draft]:
+        """The event that closes a gap, to be stored together with the first batch after it."""
+        gap = self._refusal
+        if gap is None:
+            return []
+        _LOG.warning("storing again; refused %d calls with %d readings since %d", gap.calls, gap.readings, gap.since_ms)
+        now_ms = self._now_ms()
+        return event_drafts(
+            [
+                Event(
+                    code="outbox.gap",
+                    at_ms=now_ms,
+                    severity="error",
+                    message=f"{gap.calls} appends with {gap.readings} readings were refused for lack of room",
+                    data={"since_ms": gap.since_ms, "until_ms": now_ms, "calls": gap.calls, "readings": gap.readings},
+                )
+            ]
+        )
+
+    # --- rows ----------------------------------------------------------------------------------------------------------
+
+    def _read(self, epoch: Epoch, first: int, last: int, limit: int) -> list[Stored]:
+        with self._reading() as db:
+            rows = db.execute(f"{_SELECT} LIMIT ?", (first, last, limit)).fetchall()
+        return [self._stored(row) or self._quarantine(epoch, row) for row in rows]
+
+    def _stored(self, row: tuple[int, Kind, int, int, int, bytes]) -> Stored | None:
+        """The row as a record, or None if its payload does not match its checksum."""
+        position, kind, created_ms, count, crc, payload = row
+        epoch = self._epoch_at(position)
+        if epoch is None or checksum(payload) != crc:
+            return None
+        return Stored(position, epoch.generation, epoch.epoch, epochs.seq_of(position), kind, created_ms, count, crc, payload)
+
+    def _quarantine(self, epoch: Epoch, row: tuple[int, Kind, int, int, int, bytes]) -> Stored:
+        """Set a damaged row aside and put an event in its place, so that central's count of this epoch has no hole."""
+        position, _, _, _, crc, payload = row
+        _LOG.error("batch %d of epoch %d does not match its checksum; it goes to quarantine", epochs.seq_of(position), epoch.epoch)
+        stand_in = self._stand_in(epoch, position)
+        with suppress(StorageError), self._transaction() as db:
+            db.execute(
+                "INSERT INTO quarantine (position, found_ms, reason, crc32c, payload) VALUES (?, ?, 'checksum', ?, ?)",
+                (position, self._now_ms(), crc, payload),
+            )
+            db.execute("DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (_MAX_QUARANTINED,))
+            db.execute(
+                "UPDATE batch SET kind = 'events', count = 1, crc32c = ?, payload = ? WHERE position = ?",
+                (stand_in.crc32c, stand_in.payload, position),
+            )
+        return stand_in
+
+    def _stand_in(self, epoch: Epoch, position: int) -> Stored:
+        batch = BatchId(self.gateway, epoch.generation, epoch.epoch, epochs.seq_of(position))
+        payload, now_ms = salvage.stand_in(batch, self._now_ms()), self._now_ms()
+        return Stored(position, epoch.generation, epoch.epoch, batch.seq, "events", now_ms, 1, checksum(payload), payload)
+
+    def _acked(self, epoch: Epoch, seq: int) -> None:
+        """Take a receipt. One that cannot be written (disk full) holds in memory; losing it costs a resend, no more."""
+        epoch.acked = seq
+        with suppress(StorageError), self._transaction() as db:
+            self._mark(db, epoch)
+
+    def _mark(self, db: sqlite3.Connection, epoch: Epoch) -> None:
+        hour = (self._now_ms() // _HOUR_MS + 1) * _HOUR_MS
+        db.execute("INSERT INTO ack VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)", (epoch.ordinal, hour, epoch.acked))
+
+    def _delete_acked(self, before_ms: int | None) -> int:
+        """Delete one step of acked rows (of receipts older than `before_ms`, if given); return how many."""
+        with self._transaction() as db:
+            for epoch in self._held():
+                if before_ms is None:
+                    self._mark(db, epoch)  # the highest receipt must outlive its rows: the next seq is counted from it
+                query = "SELECT coalesce(max(seq), 0) FROM ack WHERE ordinal = ? AND acked_ms <= ?"
+                seq = epoch.acked if before_ms is None else db.execute(query, (epoch.ordinal, before_ms)).fetchone()[0]
+                deleted = db.execute(_DELETE_OLDEST, (epoch.position(0), epoch.position(seq), _STEP)).rowcount
+                db.execute("DELETE FROM ack WHERE ordinal = ? AND seq < ?", (epoch.ordinal, seq))
+                if deleted:
+                    return deleted
+        return 0
+
+    def _carry_over(self, old: Epoch) -> int:
+        """Move one step of unacked batches to the current epoch. A crash between store and receipt leaves both copies, which is harmless."""
+        with self._lock:
+            rows = self._read(old, old.position(old.acked + 1), old.position(old.last), _RENUMBER_STEP)
+            if not rows:
+                return 0
+            self._store([_again(row) for row in rows])
+            self._acked(old, rows[-1].seq)
+            return len(rows)
+
+    # --- the file ------------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        salvage.finish_interrupted(self._path)
+        owner = self._owner_of_rows()
+        if owner not in (None, self.gateway):
+            salvage.set_aside(self._path, self._now_ms())
+            self._connect()
+            _LOG.error("the outbox belonged to gateway %s; it is set aside", owner)
+            self._tell("outbox.foreign", f"the outbox belonged to gateway {owner}; it is set aside unsent and a new one begun", gateway=owner)
+        elif self._db is None:
+            self._connect()
+
+    def _owner_of_rows(self) -> str | None:
+        """Gateway the rows belong to; None for an empty outbox. Salvages a damaged one first."""
+        try:
+            db = database.connect(self._path)
+        except sqlite3.Error as error:
+            if not database.is_corrupt(error):
+                raise StorageError(f"{self._path}: cannot be opened: {error}; check owner, mount and free space") from error
+            self._rebuild(error)
+            return None
+        with closing(db):
+            try:
+                row = db.execute("SELECT gateway FROM epoch ORDER BY ordinal DESC LIMIT 1").fetchone()
+                epochs.load(db)
+            except sqlite3.Error as error:
+                if not database.is_corrupt(error):
+                    raise StorageError(f"{self._path}: cannot be read: {error}") from error
+                db.close()
+                self._rebuild(error)
+                return None
+            return None if row is None else str(row[0])
+
+    def _connect(self) -> sqlite3.Connection:
+        """Open the file and take the counters from it; begin an epoch if the newest is not of this generation."""
+        if self._owner < 0:
+            raise StorageError("the outbox is closed")
+        try:
+            self._db = database.connect(self._path)
+            self._epochs = epochs.load(self._db)
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        if not self._epochs or self._epochs[-1].generation != self._generation:
+            self._begin_epoch()
+        return self._db
+
+    def _begin_epoch(self) -> None:
+        with self._transaction() as db:
+            ordinal = self._epochs[-1].ordinal + 1 if self._epochs else 1
+            epoch = Epoch(ordinal, epochs.new_epoch(self._now_ms()), self._generation)
+            epochs.insert(db, epoch, self.gateway, self._now_ms())
+        self._epochs.append(epoch)
+
+    def _held(self) -> list[Epoch]:
+        if self._db is None:
+            self._connect()
+        return self._epochs
+
+    def _current(self) -> Epoch:
+        return self._held()[-1]
+
+    def _epoch_at(self, position: int) -> Epoch | None:
+        return next((epoch for epoch in self._held() if epoch.ordinal == position >> database.EPOCH_SHIFT), None)
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        db = self._db or self._connect()
+        try:
+            yield db
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """One committed transaction, or StorageError and nothing changed. Inside another one it is part of it."""
+        db = self._db or self._connect()
+        if db.in_transaction:
+            yield db
+            return
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+            db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+        finally:
+            if self._db is db and db.in_transaction:
+                db.execute("ROLLBACK")
+
+    def _failed(self, error: sqlite3.Error) -> StorageError:
+        """Put the connection into a usable state again and say what happened.
+
+        A full disk needs only the rollback. After an I/O error the outcome of the last commit is unknown: the counters are read anew.
+        """
+        if database.is_corrupt(error):
+            self._drop_connection()
+            self._rebuild(error)
+        elif getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+            self._drop_connection()
+        return StorageError(f"{self._path}: {error}; nothing was changed", sqlite=getattr(error, "sqlite_errorname", None))
+
+    def _drop_connection(self) -> None:
+        if self._db is not None:
+            with suppress(sqlite3.Error):
+                self._db.close()
+            self._db = None
+
+    def _rebuild(self, error: sqlite3.Error) -> None:
+        _LOG.error("%s is damaged (%s); salvaging it", self._path, error)
+        report = salvage.rebuild(self._path, self.gateway, self._now_ms())
+        self.incarnation += 1
+        self._connect()
+        if self._epochs[-1].ordinal <= report.last_ordinal:
+            self._begin_epoch()
+        self._tell(
+            "outbox.corrupt",
+            f"the outbox file was damaged ({error}); {report.batches} batches carried over, {report.stand_ins} lost ones reported, file kept aside",
+            batches=report.batches,
+            lost=report.stand_ins,
+            aside=report.aside.name,
+        )
+
+    def _tell(self, code: str, message: str, **data: str | int | None) -> None:
+        event = Event(code=code, at_ms=self._now_ms(), severity="error", message=message[:2000], data=dict(data))
+        with suppress(StorageError):
+            self._store(event_drafts([event]))
+
+
+def _again(row: Stored) -> Draft:
+    """A stored batch as a draft, to be stored under another number."""
+    try:
+        _, content = decode_stored(row.payload, row.crc32c)
+    except CampusError:
+        return Draft(row.kind, row.count, lambda batch: salvage.stand_in(batch, row.created_ms))
+    if isinstance(content, Columns):
+        return reading_drafts(content.readings())[0]
+    return event_drafts(content)[0]
+
+
+def _free_bytes(directory: Path) -> int:
+    try:
+        stat = os.statvfs(directory)
+    except OSError as error:
+        raise StorageError(f"{directory}: cannot be measured: {error.strerror}") from error
+    return stat.f_bavail * stat.f_frsize
+
+
+def _nobody() -> None:
+    """Listener of an outbox nobody listens to."""

@@ -1,0 +1,252 @@
+"""One RS-485 line: one exchange at a time, at the earliest moment the bus allows.
+
+    |<- gap ->|== request ==|<--- Td --->|== reply ==|<- gap ->|== next request ...
+              ^ write        ^ last bit leaves (computed: a port takes bytes at once, the wire takes its time)
+
+A reply that comes late is never taken for another device's: after a time-out the line listens until the bus has been idle for `quiet_s`, and a
+reply that still arrives in that time is used, since nothing else may be sent anyway.
+
+What a noisy line does: foreign frames, noise and broken frames are counted and skipped; our own echo is cut off; who babbles without end is
+listened to for a bounded time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from edge_agent.lines.clock import SPIN_S, Clock
+from edge_agent.lines.exchange import Decoder, Exchange, ExchangeTiming, LineCounters, RawFrame, Transaction
+from edge_agent.lines.port import Port
+from protocol.errors import ChecksumError, LineError, NoReply, UnexpectedReply
+
+F = TypeVar("F")
+RAW_FRAMES = 512  # kept for diagnosis; the oldest goes
+MAX_BABBLE_S = 2.0  # longest wait for a bus that does not fall silent
+MAX_FRAME_BYTES = 300  # longer than any frame of the protocols spoken here
+LEAST_GAP_CHARS = 3.5  # Modbus over serial line 2.5.1.1
+ECHO_SLACK_S = 0.01  # an echo begins while the request is being sent; no device answers this soon
+SLICE_S = 0.25  # how long a stop may go unnoticed while listening
+
+
+class Line:
+    """Owner of one port. Not thread-safe: one thread uses it; the counters may be read from anywhere."""
+
+    def __init__(
+        self,
+        port: Port,
+        clock: Clock,
+        byte_s: float,
+        gap_s: float,
+        counters: LineCounters | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._port, self._clock, self._byte_s, self._stopping = port, clock, byte_s, stopping
+        self._gap_s = max(gap_s, LEAST_GAP_CHARS * byte_s)
+        self._last_byte_at = clock.monotonic() - gap_s
+        self._rest_s = 0.0
+        self._echoes = False
+        self.counters = counters or LineCounters()
+        self._raw: deque[RawFrame] = deque(maxlen=RAW_FRAMES)
+
+    def exchange(self, what: Transaction[F], timing: ExchangeTiming, meanwhile: Callable[[], None] | None = None) -> Exchange[F]:
+        """Send the request and return its reply.
+
+        `meanwhile` runs while the request is on the wire: work that would otherwise delay the next request.
+        Raises NoReply, ChecksumError, UnexpectedReply (the bus is idle again then), PortUnavailable.
+        """
+        began = self._clock.monotonic()
+        gap_s = self._send(what.request, timing.gap_s)
+        self._rest_s = what.rest_s
+        if meanwhile is not None:
+            meanwhile()
+        try:
+            return self._listen(what, timing, gap_s)
+        finally:
+            self.counters.exchanges += 1
+            self.counters.busy_s += self._clock.monotonic() - began
+
+    def tell(self, request: bytes, timing: ExchangeTiming, rest_s: float = 0.0) -> None:
+        """Send something nobody answers (a broadcast) and return when its last bit has left."""
+        began = self._clock.monotonic()
+        self._send(request, timing.gap_s)
+        self._rest_s = rest_s
+        self._clock.sleep_until(self._last_byte_at)
+        self.counters.exchanges += 1
+        self.counters.useful_bytes += len(request)
+        self.counters.busy_s += self._clock.monotonic() - began
+
+    def raw_frames(self) -> list[RawFrame]:
+        """The last bytes sent and received, oldest first."""
+        return list(self._raw)
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._port.close()
+
+    # --- sending -------------------------------------------------------------------------------------------------------
+
+    def _send(self, request: bytes, gap_s: float) -> float:
+        """Write at the first moment the bus has been idle for the gap; return that gap."""
+        gap_s = max(self._gap_s, gap_s, self._rest_s)
+        self._await_idle(gap_s)
+        self.counters.noise_bytes += self._port.flush_input()
+        self._port.write(request)
+        self._last_byte_at = self._clock.monotonic() + len(request) * self._byte_s
+        self._record(">", request)
+        return gap_s
+
+    def _await_idle(self, idle_s: float) -> None:
+        """Wait until no byte has been on the bus for `idle_s`; give up on a bus that never falls silent."""
+        give_up = max(self._clock.monotonic(), self._last_byte_at) + idle_s + MAX_BABBLE_S
+        while (now := self._clock.monotonic()) < (ready := min(self._last_byte_at + idle_s, give_up)):
+            self._check_stopping()
+            if ready - now <= SPIN_S:
+                self._clock.sleep_until(ready)
+            elif noise := self._port.read(min(ready - now - SPIN_S, SLICE_S)):
+                self._last_byte_at = self._clock.monotonic()
+                self.counters.noise_bytes += len(noise)
+                self._record("<", noise)
+
+    # --- listening -----------------------------------------------------------------------------------------------------
+
+    def _listen(self, what: Transaction[F], timing: ExchangeTiming, gap_s: float) -> Exchange[F]:
+        hearing = _Hearing(what, timing, self._last_byte_at, self._byte_s, self._port.jitter_s, self._echoes)
+        measurable = self._clock.monotonic() <= hearing.sent_at  # else somebody else's work hid the first byte's arrival
+        reply: F | None = None
+        while reply is None and (left := hearing.deadline - self._clock.monotonic()) > 0:
+            self._check_stopping()
+            if data := self._port.read(min(left, SLICE_S)):
+                self._last_byte_at = self._clock.monotonic()
+                reply = hearing.take(data, self._last_byte_at)
+        self._count(hearing)
+        if reply is None:
+            raise self._failure(what, timing, hearing)
+        td_s = hearing.td_s
+        self.counters.useful_bytes += (wire_bytes := len(what.request) + hearing.useful_bytes)
+        self.counters.ideal_s += wire_bytes * self._byte_s + td_s + gap_s
+        ended_ms = self._clock.wall_ms() - round((self._clock.monotonic() - self._last_byte_at) * 1000)
+        return Exchange(reply, td_s if measurable else None, ended_ms)
+
+    def _count(self, hearing: _Hearing[F]) -> None:
+        self._echoes = hearing.echo.found
+        self.counters.echo_bytes += hearing.echo.dropped
+        self.counters.noise_bytes += hearing.decoder.noise_bytes
+        self.counters.checksum_errors += hearing.decoder.checksum_errors
+        self.counters.foreign_frames += hearing.foreign
+        if hearing.raw:
+            self._record("<", bytes(hearing.raw))
+
+    def _failure(self, what: Transaction[F], timing: ExchangeTiming, hearing: _Hearing[F]) -> NoReply | ChecksumError | UnexpectedReply:
+        """Make sure the bus is idle, then say what went wrong."""
+        facts = {
+            "waited_s": round(self._clock.monotonic() - hearing.sent_at, 3),
+            "request": what.request.hex(" "),
+            "received": bytes(hearing.raw[:64]).hex(" ") or None,
+        }
+        spoke_in_full = hearing.decoder.checksum_errors > 0 and not hearing.decoder.started
+        if hearing.decoder.started:
+            hearing.decoder.reset()
+        if not spoke_in_full:
+            self._await_idle(timing.quiet_s)
+        if hearing.decoder.checksum_errors:
+            return ChecksumError("the reply arrived damaged", **facts)
+        self.counters.timeouts += 1
+        if hearing.foreign:
+            return UnexpectedReply("only frames that answer another question arrived", frames=hearing.foreign, **facts)
+        return NoReply("no usable reply before the deadline" if hearing.raw else "no reply", **facts)
+
+    def _check_stopping(self) -> None:
+        if self._stopping():
+            raise LineError("the line is being stopped")
+
+    def _record(self, direction: str, data: bytes) -> None:
+        self._raw.append(RawFrame(self._clock.wall_ms(), direction, data))
+
+
+class _Hearing(Generic[F]):
+    """State of listening for one reply: what arrived, and until when to listen on."""
+
+    def __init__(self, what: Transaction[F], timing: ExchangeTiming, sent_at: float, byte_s: float, jitter_s: float, echoes: bool) -> None:
+        self.decoder: Decoder[F] = what.decoder
+        self.sent_at = sent_at
+        self.echo = _Echo(what.request, sent_at + byte_s + ECHO_SLACK_S + jitter_s, echoes)
+        self.raw = bytearray()
+        self.foreign = 0
+        self._accept, self._byte_s = what.accept, byte_s
+        self._between_s = timing.between_bytes_s + 2 * jitter_s
+        # The bus must stay quiet that long anyway, so a reply that comes late is still welcome.
+        self._silence_by = sent_at + max(timing.first_byte_s, timing.quiet_s) + jitter_s
+        self._ends = 0  # position in `raw` at which the frame in progress ends, as far as known
+        self._complete_by = self._silence_by
+        self._give_up = self._silence_by + MAX_FRAME_BYTES * byte_s + MAX_BABBLE_S
+        self._first_at: float | None = None
+        self.deadline = self._silence_by
+
+    def take(self, data: bytes, at: float) -> F | None:
+        """Take bytes that arrived at `at`; return the reply once it is complete."""
+        self.raw += data
+        reply = None
+        heard = self.echo.take(data, at)
+        if heard and self._first_at is None:
+            self._first_at = at
+        for frame in self.decoder.feed(heard) if heard else ():
+            if reply is None and self._accept(frame):
+                reply = frame
+            else:
+                self.foreign += 1
+        self.deadline = min(self._next_deadline(at), self._give_up)
+        return reply
+
+    @property
+    def td_s(self) -> float:
+        """Delay between the request's last bit and the reply's first."""
+        return max(0.0, (self._first_at or self.sent_at) - self.sent_at - self._byte_s)
+
+    @property
+    def useful_bytes(self) -> int:
+        return max(0, len(self.raw) - self.echo.dropped - self.decoder.noise_bytes)
+
+    def _next_deadline(self, at: float) -> float:
+        if self.decoder.started:
+            # Once the header tells the length, the whole reply has a deadline, however slowly it trickles.
+            missing = self.decoder.missing
+            if (ends := len(self.raw) + missing) > self._ends:
+                self._ends, self._complete_by = ends, at + missing * self._byte_s * 1.5 + self._between_s
+            return min(at + self._between_s, self._complete_by)
+        if self.decoder.checksum_errors:
+            return at + self._between_s
+        return max(self._silence_by, at + self._between_s)
+
+
+class _Echo:
+    """Cuts our own request off the front of what arrives: some adapters hear themselves.
+
+    Bytes equal to the request are an echo if they began before a device could have answered, or if this line is known to echo. A Modbus reply
+    may equal its request (function 5), so equality alone is no proof.
+    """
+
+    def __init__(self, request: bytes, begins_by: float, known: bool) -> None:
+        self._request, self._begins_by, self._known = request, begins_by, known
+        self._held = b""
+        self._done = False
+        self.found = False
+        self.dropped = 0
+
+    def take(self, data: bytes, at: float) -> bytes:
+        """Return what is no echo; bytes that may be its beginning are held until that is decided."""
+        if self._done:
+            return data
+        if not self._held and at > self._begins_by and not self._known:
+            self._done = True
+            return data
+        self._held += data
+        if self._held.startswith(self._request):
+            self._done = self.found = True
+            self.dropped = len(self._request)
+            return self._held[self.dropped :]
+        if self._request.startswith(self._held):
+            return b""
+        self._done = True
+        return self._held

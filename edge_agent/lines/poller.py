@@ -1,0 +1,321 @@
+"""The work of one line, one exchange a turn: ask the schedule, speak through the driver, hand readings on. No thread of its own."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge_agent.drivers import plan
+from edge_agent.drivers.driver import refusal_lasts, target_silent
+from edge_agent.drivers.plan import Request
+from edge_agent.lines.clock import Clock
+from edge_agent.lines.exchange import Exchange, LineCounters, RawFrame, Transaction
+from edge_agent.lines.line import Line
+from edge_agent.lines.outlet import Outlet
+from edge_agent.lines.polled import Polled, polled_devices
+from edge_agent.lines.port import Port
+from edge_agent.lines.schedule import Finished, Job, Outcome, Priority, Schedule, Wait
+from protocol.errors import CampusError, ChecksumError, DeviceRefused, LineError, NoReply, NotFound, PortUnavailable, Refused, UnexpectedReply
+from protocol.profile import AnyProfile
+from protocol.reading import Quality, Reading, SeriesKey
+from protocol.site_plan import Device
+from protocol.site_plan import Line as LinePlan
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Command:
+    """An exchange that is no read: built when its turn comes, so that it carries the time it is sent at."""
+
+    build: Callable[[], Transaction[Any]]
+
+
+Step = Request | Command
+
+
+@dataclass(slots=True)
+class _Ask:
+    """An urgent ask and what has come of it so far."""
+
+    future: Future[Any]
+    results: list[Any] = field(default_factory=list)
+    error: CampusError | None = None
+
+
+class Poller:
+    """Everything one line worker does between two looks at its inbox. Used from one thread; counters may be read from others."""
+
+    def __init__(
+        self,
+        line: LinePlan,
+        profiles: Mapping[str, AnyProfile],
+        outlet: Outlet,
+        clock: Clock,
+        port_for: Callable[[LinePlan], Port],
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._profiles, self._outlet, self._clock, self._port_for, self._stopping = profiles, outlet, clock, port_for, stopping
+        self.counters = LineCounters()
+        self.plan = line
+        self.is_open = False
+        self._failures, self._retry_at = 0, clock.monotonic()
+        self._devices: dict[str, Polled] = {}
+        self._refused: dict[str, Device] = {}
+        self._asks: dict[int, _Ask] = {}
+        self._tickets = itertools.count(1)
+        self._schedule: Schedule[Step] = Schedule(self._requests, clock.monotonic())
+        self._port, self._line = self._connect()
+        self._take_devices(line)
+
+    def turn(self) -> float:
+        """Make one exchange, or find nothing to do. Returns when (monotonic) the next turn is worth while; the past means at once."""
+        now = self._clock.monotonic()
+        if not self.is_open and not self._open(now):
+            self._outlet.flush()
+            return self._retry_at
+        job = self._schedule.next_job(now)
+        if isinstance(job, Wait):
+            self._outlet.flush()
+            return job.until
+        try:
+            self._execute(job)
+        except PortUnavailable as error:
+            self._schedule.finished(job, Outcome.NOT_SENT, self._clock.monotonic())
+            self._port_lost(error)
+        except BaseException:
+            self._schedule.abandon(job)
+            self._fail_asks([job.ticket] if job.ticket is not None else [], LineError("the exchange was given up", line=self.plan.id))
+            raise
+        return now
+
+    def reconfigure(self, line: LinePlan) -> None:
+        """Poll another plan from now on. The port is reopened only if it or its settings changed; unchanged devices keep what they learned."""
+        old, self.plan = self.plan, line
+        if _serial_settings(old) != _serial_settings(line):
+            self._port.close()
+            self.is_open, self._failures, self._retry_at = False, 0, self._clock.monotonic()
+            self._port, self._line = self._connect()
+        self._take_devices(line)
+
+    def read(self, device: str, quantities: frozenset[str] | None, priority: Priority, future: Future[list[Reading]]) -> None:
+        """Queue an urgent read; the future gets the readings, or the error if there is none."""
+        polled = self._find(device, future)
+        if polled is None:
+            return
+        items = [item for item in polled.driver.profile.items if quantities is None or item.quantity in quantities]
+        if quantities is not None and (unknown := quantities - {item.quantity for item in items}):
+            future.set_exception(NotFound(f"profile {polled.driver.profile.profile} has no {', '.join(sorted(unknown))}", device=device))
+            return
+        requests = plan.plan(polled.driver.profile, polled.device, items, polled.memory, self._clock.monotonic())
+        if not requests:
+            future.set_exception(NotFound("the device refuses all of these values", device=device))
+            return
+        self._ask(device, requests, priority, future, retries=1)
+
+    def command(self, device: str, build: Callable[[], Transaction[Any]], priority: Priority, future: Future[Any]) -> None:
+        """Queue one exchange that is no read; the future gets the accepted reply frame. It is never repeated by itself."""
+        if self._find(device, future) is not None:
+            self._ask(device, [Command(build)], priority, future, retries=0)
+
+    def quarantined(self) -> tuple[str, ...]:
+        """Devices that do not answer."""
+        return self._schedule.quarantined()
+
+    def raw_frames(self) -> list[RawFrame]:
+        """The last bytes on the line."""
+        return self._line.raw_frames()
+
+    def close(self) -> None:
+        """Hand out what is left, fail what waits, give the port back."""
+        self._outlet.flush()
+        self._schedule.drop_asks()
+        self._fail_asks(list(self._asks), Refused("the line is being stopped"))
+        self._port.close()
+        self.is_open = False
+
+    # --- one exchange --------------------------------------------------------------------------------------------------
+
+    def _execute(self, job: Job[Step]) -> None:
+        polled = self._devices[job.device]
+        try:
+            if isinstance(job.request, Command):
+                self._note(job, [self._exchange(polled, job.request.build()).reply])
+            else:
+                self._note(job, self._read(polled, job.request))
+        except DeviceRefused as error:
+            self._refusal(job, polled, error)
+        except ChecksumError as error:
+            self._finish(job, Outcome.GARBLED, error)
+        except (NoReply, UnexpectedReply) as error:
+            self._silence(job, polled, error)
+        else:
+            if isinstance(job.request, Request):
+                plan.answered(polled.memory, job.request)
+            self._finish(job, Outcome.OK)
+
+    def _read(self, polled: Polled, request: Request) -> list[Reading]:
+        """All exchanges of one request (replies may come in several frames), decoded."""
+        replies: list[Any] = []
+        ended_ms = 0
+        while (transaction := polled.driver.transaction(request, replies)) is not None:
+            exchange = self._exchange(polled, transaction)
+            replies.append(exchange.reply)
+            ended_ms = exchange.ended_ms
+        decoded = polled.driver.decode(request, replies)
+        self._note_bad(polled, request, decoded.bad)
+        quality = Quality.GOOD if self._clock.trusted() else Quality.CLOCK_UNSURE
+        readings = [Reading(SeriesKey(request.device.id, quantity), ended_ms, value, quality) for quantity, value in decoded.values]
+        self._outlet.add(readings)
+        return readings
+
+    def _exchange(self, polled: Polled, transaction: Transaction[Any]) -> Exchange[Any]:
+        exchange = self._line.exchange(transaction, polled.timing(), self._outlet.flush_if_due)
+        if exchange.td_s is not None:
+            polled.delays.answered(exchange.td_s)
+        return exchange
+
+    def _refusal(self, job: Job[Step], polled: Polled, error: DeviceRefused) -> None:
+        if target_silent(error):
+            self._silence(job, polled, error)
+            return
+        then: Sequence[Step] = ()
+        if isinstance(job.request, Request) and refusal_lasts(error):
+            then = plan.refused(polled.driver.profile, job.request, polled.memory, self._clock.monotonic())
+            log.info("device refuses a read device=%s key=%s reason=%s", job.device, job.request.key, error.details.get("reason"))
+        self._finish(job, Outcome.REFUSED, error, then)
+
+    def _silence(self, job: Job[Step], polled: Polled, error: CampusError) -> None:
+        polled.delays.missed()
+        profile, now = polled.driver.profile, self._clock.monotonic()
+        then: Sequence[Step] = ()
+        if isinstance(job.request, Request) and not job.last_try:
+            then = plan.silent(profile, job.request, polled.memory, now)
+        finished = self._finish(job, Outcome.SILENT, error, then)
+        if finished.died:
+            plan.dead(polled.memory)
+        if finished.mute and isinstance(job.request, Request):
+            self._schedule.instead(job, plan.refused(profile, job.request, polled.memory, now))
+
+    def _finish(self, job: Job[Step], outcome: Outcome, error: CampusError | None = None, then: Sequence[Step] = ()) -> Finished:
+        finished = self._schedule.finished(job, outcome, self._clock.monotonic(), then)
+        if finished.died:
+            log.warning("device does not answer line=%s device=%s error=%s", self.plan.id, job.device, error)
+            self._outlet.tell("device.silent", "warning", "device does not answer; it is asked again from time to time", job.device)
+        if finished.revived:
+            log.info("device answers again line=%s device=%s", self.plan.id, job.device)
+            self._outlet.tell("device.answering", "info", "device answers again", job.device)
+        if job.ticket is not None and job.ticket in self._asks:
+            ask = self._asks[job.ticket]
+            ask.error = error or ask.error
+            if finished.over:
+                self._resolve(job.ticket)
+        return finished
+
+    def _note(self, job: Job[Step], results: list[Any]) -> None:
+        if job.ticket is not None and job.ticket in self._asks:
+            self._asks[job.ticket].results += results
+
+    def _note_bad(self, polled: Polled, request: Request, bad: Sequence[str]) -> None:
+        """Count values that could not be used; tell of each quantity once until it is good again."""
+        polled.bad_values += len(bad)
+        quantities = {message.partition(":")[0]: message for message in bad}
+        for quantity in sorted(quantities.keys() - polled.bad):
+            log.warning("value skipped device=%s %s", polled.device.id, quantities[quantity])
+            self._outlet.tell("device.bad_value", "warning", f"value skipped: {quantities[quantity]}", polled.device.id, quantity=quantity)
+        polled.bad -= {one.item.quantity for one in request.fields}
+        polled.bad |= quantities.keys()
+
+    # --- asks ----------------------------------------------------------------------------------------------------------
+
+    def _find(self, device: str, future: Future[Any]) -> Polled | None:
+        """The device of an ask, or None after failing its future."""
+        polled = self._devices.get(device)
+        if polled is None:
+            future.set_exception(NotFound(f"line {self.plan.id} polls no device {device!r}", device=device, line=self.plan.id))
+        elif not self.is_open and not self._open(self._clock.monotonic()):
+            future.set_exception(PortUnavailable("the line's port is not available", line=self.plan.id))
+            return None
+        return polled
+
+    def _ask(self, device: str, steps: Sequence[Step], priority: Priority, future: Future[Any], retries: int) -> None:
+        ticket = next(self._tickets)
+        try:
+            self._schedule.ask(ticket, priority, device, steps, retries)
+        except Refused as error:
+            future.set_exception(error)
+        else:
+            self._asks[ticket] = _Ask(future)
+
+    def _resolve(self, ticket: int) -> None:
+        ask = self._asks.pop(ticket)
+        if ask.results or ask.error is None:
+            ask.future.set_result(ask.results)
+        else:
+            ask.future.set_exception(ask.error)
+
+    def _fail_asks(self, tickets: Sequence[int], error: CampusError) -> None:
+        for ticket in tickets:
+            if (ask := self._asks.pop(ticket, None)) is not None:
+                ask.future.set_exception(error)
+
+    # --- port and plan -------------------------------------------------------------------------------------------------
+
+    def _connect(self) -> tuple[Port, Line]:
+        """A port and a line for the plan in force; not opened yet."""
+        port = self._port_for(self.plan)
+        byte_s = self.plan.bits_per_byte / self.plan.baud
+        return port, Line(port, self._clock, byte_s, self.plan.gap_ms / 1000, self.counters, self._stopping)
+
+    def _open(self, now: float) -> bool:
+        if now < self._retry_at:
+            return False
+        try:
+            self._port.open()
+        except PortUnavailable as error:
+            self._port_lost(error)
+            return False
+        if self._failures:
+            log.info("port works again line=%s after_failures=%d", self.plan.id, self._failures)
+            self._outlet.tell("line.port_available", "info", "the line's port works again", failures=self._failures)
+        self.is_open, self._failures = True, 0
+        return True
+
+    def _port_lost(self, error: PortUnavailable) -> None:
+        self.is_open = False
+        self._retry_at = self._clock.monotonic() + self._port.retry_s[min(self._failures, len(self._port.retry_s) - 1)]
+        self._failures += 1
+        self._fail_asks(list(self._asks), error)
+        self._schedule.drop_asks()
+        if self._failures == 1:
+            log.error("port unavailable line=%s error=%s", self.plan.id, error)
+            self._outlet.tell("line.port_unavailable", "error", error.message)
+
+    def _take_devices(self, line: LinePlan) -> None:
+        before = self._devices
+        refused_before, self._refused = self._refused, {}
+        self._devices = polled_devices(line.devices, self._profiles, before, lambda device, error: self._refuse(device, error, refused_before))
+        changed = frozenset(name for name, one in self._devices.items() if name in before and before[name].memory is not one.memory)
+        periods = {name: one.periods() for name, one in self._devices.items()}
+        lost = self._schedule.configure(periods, self._clock.monotonic(), changed)
+        self._fail_asks(lost, NotFound(f"the device was taken off line {line.id}"))
+
+    def _refuse(self, device: Device, error: CampusError, before: Mapping[str, Device]) -> None:
+        """A device that cannot be polled is told once, not at every reload; the others go on."""
+        self._refused[device.id] = device
+        if before.get(device.id) != device:
+            log.error("device cannot be polled line=%s device=%s error=%s", self.plan.id, device.id, error)
+            self._outlet.tell("device.misconfigured", "error", error.message, device.id, profile=device.profile)
+
+    def _requests(self, device: str, groups: frozenset[str]) -> Sequence[Step]:
+        polled = self._devices[device]
+        return plan.plan(polled.driver.profile, polled.device, polled.items(groups), polled.memory, self._clock.monotonic())
+
+
+def _serial_settings(line: LinePlan) -> LinePlan:
+    """What a line is besides its devices."""
+    return line.model_copy(update={"devices": ()})

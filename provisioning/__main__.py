@@ -1,0 +1,147 @@
+"""The `provision` command: the engineer's tools. It only parses arguments and prints; the work is in the modules it calls."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+from firmware_profiles.loader import load_profiles
+from protocol.errors import CampusError, ConfigError
+from provisioning.plan_check import PlanReport, check_plan
+
+_SITES = Path(__file__).parent / "sites"
+_EPILOG = "Exit status: 0 done, 1 something is wrong (said on standard error), 2 the command line is wrong."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    chosen = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        return int(chosen.run(chosen))
+    except CampusError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="provision", description="Tools of the engineer: check a site plan, rehearse a whole site.", epilog=_EPILOG)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_rehearse(commands)
+    plan = commands.add_parser("plan", help="site plans: check one, write the reference site", description="Work with site plans.", epilog=_EPILOG)
+    plans = plan.add_subparsers(required=True, metavar="COMMAND")
+    check = plans.add_parser("check", help="check a plan's syntax, references, addresses and profiles", epilog=_EPILOG)
+    check.add_argument("file", type=Path, metavar="FILE", help="site plan, YAML or JSON")
+    check.add_argument("--strict", action="store_true", help="doubts (serial settings unlike the shipped ones) fail too")
+    check.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+    check.set_defaults(run=_check)
+    reference = plans.add_parser("reference", help="write the plan of the whole reference university", epilog=_EPILOG)
+    reference.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write the plan; an existing file is replaced")
+    reference.add_argument("--json", action="store_true", help="print the counts as one JSON object")
+    reference.set_defaults(run=_reference)
+    return parser
+
+
+def _add_rehearse(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    rehearse = commands.add_parser(
+        "rehearse",
+        help="run a whole virtual site on this machine",
+        description="Start broker, virtual devices, central and agents on this machine, keep them running, stop them with Ctrl-C.",
+        epilog=_EPILOG,
+    )
+    rehearse.add_argument("--site", type=Path, default=_SITES / "demo.yaml", metavar="PLAN.yaml", help="site plan to play (default: the demo site)")
+    rehearse.add_argument("--data", type=Path, metavar="DIR", help="where data, logs and secrets lie (default: demo-data, or below ~/.local/share)")
+    rehearse.add_argument("--host", default="127.0.0.1", help="address the web page is served on (default: %(default)s, this machine only)")
+    rehearse.add_argument("--port", type=_port, help="port of the web page (default: 8080, or the next free one)")
+    rehearse.add_argument("--gateways", type=_positive, metavar="N", help="start only the first N gateways' agents and lines")
+    rehearse.add_argument("--unattended", action="store_true", help="print machine-readable lines (JSON) for scripts beside the progress")
+    rehearse.set_defaults(run=_rehearse)
+
+
+def _rehearse(chosen: argparse.Namespace) -> int:
+    from provisioning.rehearse.supervisor import Options, rehearse
+
+    options = Options(chosen.site, chosen.data or _default_data(), chosen.host, chosen.port, chosen.gateways, chosen.unattended)
+    return rehearse(options, sys.stdout)
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    report = check_plan(_read(chosen.file), str(chosen.file), load_profiles())
+    wrong = bool(report.mistakes or (chosen.strict and report.doubts))
+    if chosen.json:
+        _print_json({"file": str(chosen.file), "ok": not wrong, "mistakes": report.mistakes, "doubts": report.doubts, "counts": _counts(report)})
+        return int(wrong)
+    for line in report.mistakes:
+        sys.stdout.write(f"{line}\n")
+    for line in report.doubts:
+        sys.stdout.write(f"{line} (doubt)\n")
+    if report.plan is not None:
+        sys.stdout.write(f"{chosen.file}: {', '.join(f'{count} {what}' for what, count in _counts(report).items())}; {len(report.doubts)} doubts\n")
+    return int(wrong)
+
+
+def _reference(chosen: argparse.Namespace) -> int:
+    from provisioning.plan_text import plan_text
+    from provisioning.reference_site import reference_site
+
+    plan = reference_site(load_profiles())
+    chosen.out.write_text(plan_text(plan), encoding="utf-8")
+    counts = _counts(PlanReport(plan, ()))
+    if chosen.json:
+        _print_json({"file": str(chosen.out), "counts": counts})
+    else:
+        sys.stdout.write(f"{chosen.out}: {', '.join(f'{count} {what}' for what, count in counts.items())}\n")
+    return 0
+
+
+def _counts(report: PlanReport) -> dict[str, int]:
+    if report.plan is None:
+        return {}
+    lines = [line for gateway in report.plan.gateways for line in gateway.lines]
+    devices = sum(len(line.devices) for line in lines)
+    return {"places": len(report.plan.places), "gateways": len(report.plan.gateways), "lines": len(lines), "devices": devices}
+
+
+def _default_data() -> Path:
+    """`demo-data` in a checkout, the user's data folder where the package is installed."""
+    checkout = Path(__file__).resolve().parents[1]
+    if (checkout / "pyproject.toml").is_file():
+        return checkout / "demo-data"
+    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(home) / "campus-energy" / "demo"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; check the path and its permissions") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: expected UTF-8 text, got byte 0x{error.object[error.start]:02X} at position {error.start}") from error
+
+
+def _print_json(document: object) -> None:
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, got {text!r}")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""A whole site on this machine: broker, virtual devices, central and agents as child processes under one supervisor."""

@@ -1,0 +1,276 @@
+"""`provision rehearse`: broker, virtual site, central and agents as child processes, started in order, kept alive, stopped in reverse."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from firmware_profiles.loader import load_profiles
+from protocol.errors import ConfigError, ProgramFailed
+from protocol.profile import AnyProfile
+from protocol.site_plan import SitePlan
+from provisioning.plan_check import check_plan
+from provisioning.rehearse.broker import CENTRAL_USER, BrokerFiles, find_mosquitto, write_broker_files, write_secret
+from provisioning.rehearse.central_api import CentralApi
+from provisioning.rehearse.child import Child, Program, adopt_orphans, end_orphans, reap_orphans
+from provisioning.rehearse.console import Console
+from provisioning.rehearse.folder import Folder, owned, port_is_free
+from provisioning.rehearse.settings_files import BrokerAccess, agent_settings, central_settings, web_address
+
+_LOOPBACK = "127.0.0.1"
+_DEFAULT_PORT = 8080
+_TICK_S = 0.1
+_REAP_EVERY_TICKS = 10
+_MAX_DEATHS_AT_START = 3  # a program that dies this often before it is ready will not get ready
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `provision rehearse` was asked for. `gateways`: how many agents to start at most, None for all of the plan."""
+
+    site: Path
+    data: Path
+    host: str = _LOOPBACK
+    port: int | None = None
+    gateways: int | None = None
+    unattended: bool = False
+
+
+class _Stopped(Exception):  # a request of the user, no error
+    """Ctrl-C or SIGTERM came."""
+
+
+def rehearse(options: Options, stream: TextIO) -> int:
+    """Run a rehearsal until SIGINT or SIGTERM; return 0 after a clean stop. Raises CampusError if it cannot start."""
+    console = Console(stream, options.unattended)
+    stop = _StopRequest()
+    with stop.listening(), owned(options.data.resolve(), console.note) as (folder, lock):
+        adopt_orphans()
+        run = _Rehearsal(options, folder, lock, console, stop)
+        try:
+            run.start()
+            run.keep()
+        except _Stopped:
+            pass
+        finally:
+            run.stop()
+    return 0
+
+
+class _StopRequest:
+    """Remembers that the user wants to stop."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take SIGINT, SIGTERM and SIGHUP as the wish to stop while the block runs."""
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = [signal.signal(number, lambda _number, _frame: self._want()) for number in numbers]
+        yield
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+    def check(self) -> None:
+        """Raise _Stopped if the user wants to stop."""
+        if self.wanted:
+            raise _Stopped
+
+    def _want(self) -> None:
+        self.wanted = True
+
+
+class _Rehearsal:
+    """The programs of one rehearsal. `start` raises CampusError with the failing program's last words."""
+
+    def __init__(self, options: Options, folder: Folder, lock: int, console: Console, stop: _StopRequest) -> None:
+        self._options = options
+        self._folder = folder
+        self._lock = lock
+        self._console = console
+        self._stop = stop
+        self._stages: list[list[Child]] = []  # started in this order, stopped in reverse
+        self._ticks = 0
+
+    def start(self) -> None:
+        """Start everything, one line a step, and say where to look."""
+        step = self._console.step
+        plan = self._plan(load_profiles().profiles)
+        step("plan", f"{plan.site.name.en}: {len(plan.gateways)} gateways, {sum(1 for _ in plan.devices())} devices")
+        chosen = [gateway.id for gateway in plan.gateways][: self._options.gateways]
+        access = self._start_broker([CENTRAL_USER, *chosen])
+        step("broker", f"mosquitto on {_LOOPBACK}:{access[CENTRAL_USER].port}")
+        plan_text = self._start_virtual_site(chosen)
+        step("meters", f"virtual lines of {len(chosen)} gateways are powered")
+        config, address = self._start_central(access[CENTRAL_USER])
+        step("central", f"serving {address}")
+        api = self._authorised(config, address)
+        api.import_plan(plan_text)
+        step("site plan", "imported")
+        self._start_agents([access[gateway] for gateway in chosen])
+        step("agents", f"{len(chosen)} started")
+        live = self._wait(lambda: self._live(api), "the first live values", 180)
+        step("live", f"{live} devices have sent values")
+        self._invite(config, address)
+
+    def keep(self) -> None:
+        """Restart what dies until the user wants to stop."""
+        while True:
+            self._tick()
+
+    def stop(self) -> None:
+        """Stop everything in reverse order and leave nothing behind."""
+        self._console.note("stopping ...")
+        for stage in reversed(self._stages):
+            for child in stage:
+                child.ask_to_stop()
+            for child in stage:
+                if not child.finish():
+                    self._console.note(f"{child.program.name} did not stop by itself and was killed")
+        left = end_orphans()
+        if left:
+            self._console.note(f"{left} processes left behind by killed programs were ended")
+        self._console.event("stopped")
+        self._console.note(f"stopped; data stays in {self._folder.root}")
+
+    def _plan(self, profiles: Mapping[str, AnyProfile]) -> SitePlan:
+        try:
+            text = self._options.site.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{self._options.site}: cannot be read: {error}; give the path of a site plan with --site") from error
+        report = check_plan(text, str(self._options.site), profiles)
+        if report.plan is None:
+            raise ConfigError("\n".join(report.mistakes))
+        return report.plan
+
+    def _start_broker(self, users: list[str]) -> dict[str, BrokerAccess]:
+        binary = find_mosquitto()
+        if binary is None:
+            raise ConfigError("mosquitto is not installed; run 'make demo', which fetches it, or install the package 'mosquitto'")
+        port = self._folder.port("broker")
+        files = BrokerFiles(self._folder.root / "broker", self._folder.root / "broker" / "data")
+        write_broker_files(files, port, {user: self._folder.secret(f"broker-{user}") for user in users})
+        child = self._launch([("broker", (binary, "-c", str(files.config)))])[0]
+        self._wait(lambda: not port_is_free(port) or None, "the broker", 15, child)
+        return {user: BrokerAccess(_LOOPBACK, port, user, self._folder.secret_file(f"broker-{user}")) for user in users}
+
+    def _start_virtual_site(self, gateways: list[str]) -> str:
+        """Start the virtual lines; return the plan with their ports, as text."""
+        control = self._folder.port("virtual-control")
+        self._folder.plan.unlink(missing_ok=True)
+        command = [
+            sys.executable,
+            "-m",
+            "provisioning.virtual",
+            "--plan",
+            str(self._options.site.resolve()),
+            "--folder",
+            str(self._folder.root / "virtual"),
+        ]
+        command += ["--control", str(control), "--write-plan", str(self._folder.plan)]
+        command += [word for gateway in gateways for word in ("--gateway", gateway)]
+        child = self._launch([("virtual-site", tuple(command))])[0]
+        self._wait(lambda: (self._folder.plan.exists() and not port_is_free(control)) or None, "the virtual site", 120, child)
+        return self._folder.plan.read_text(encoding="utf-8")
+
+    def _start_central(self, broker: BrokerAccess) -> tuple[Path, str]:
+        port = self._web_port()
+        config = self._folder.root / "central.toml"
+        write_secret(config, central_settings(self._folder.root / "central", broker, self._options.host, port))
+        child = self._launch([("central", (sys.executable, "-m", "central", "--config", str(config), "run"))], grace_s=30)[0]
+        address = web_address(self._options.host, port)
+        self._wait(lambda: CentralApi(address).is_up() or None, "central", 180, child)
+        return config, address
+
+    def _web_port(self) -> int:
+        wanted = self._options.port
+        if wanted is None:
+            return self._folder.port("web", _DEFAULT_PORT, self._options.host)
+        if not port_is_free(wanted, self._options.host):
+            raise ConfigError(f"port {wanted} is taken by another program; stop that program or choose another port with --port")
+        return wanted
+
+    def _authorised(self, config: Path, address: str) -> CentralApi:
+        """The API with a token that works: the stored one, else a new one."""
+        if self._folder.token.is_file():
+            api = CentralApi(address, self._folder.token.read_text(encoding="utf-8").strip())
+            if api.token_works():
+                return api
+            self._folder.token.unlink()
+        self._folder.token.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        name = f"rehearse-{int(time.time())}"
+        arguments = ("token", "create", "--name", name, "--permissions", "plan:write,view", "--out", str(self._folder.token))
+        self._ask_central(config, *arguments)
+        return CentralApi(address, self._folder.token.read_text(encoding="utf-8").strip())
+
+    def _start_agents(self, brokers: list[BrokerAccess]) -> None:
+        programs = []
+        for broker in brokers:
+            home = self._folder.root / "gateways" / broker.username
+            home.mkdir(parents=True, exist_ok=True)
+            config = home / "agent.toml"
+            write_secret(config, agent_settings(broker.username, home / "data", broker))
+            programs.append((broker.username, (sys.executable, "-m", "edge_agent", "--config", str(config), "run")))
+        self._launch(programs)
+
+    def _live(self, api: CentralApi) -> int | None:
+        return api.live_devices() or None
+
+    def _invite(self, config: Path, address: str) -> None:
+        try:
+            link = self._ask_central(config, "admin-link").strip().splitlines()[-1]
+        except ProgramFailed:
+            link = ""
+        seconds = self._console.seconds
+        first = f"first administrator (works once): {link}" if link else "log in with the account you made before"
+        self._console.block([f"ready after {seconds:.1f} s: {address}", first, f"logs: {self._folder.root / 'logs'}    stop: Ctrl-C"])
+        self._console.event("ready", address=address, admin_link=link or None)
+
+    def _launch(self, programs: Sequence[tuple[str, tuple[str, ...]]], grace_s: float = 15) -> list[Child]:
+        stage = [
+            Child(Program(name, command, self._folder.log(name), grace_s=grace_s, keep_open=(self._lock,)), self._console.note)
+            for name, command in programs
+        ]
+        self._stages.append(stage)
+        for child in stage:
+            child.start()
+        return stage
+
+    def _ask_central(self, config: Path, *arguments: str) -> str:
+        """Run a central command beside the running central; return its standard output."""
+        command = [sys.executable, "-m", "central", "--config", str(config), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=dict(os.environ))
+        if done.returncode != 0:
+            raise ProgramFailed(f"'central {' '.join(arguments)}' ended with {done.returncode}: {done.stderr.strip()[-500:]}")
+        return done.stdout
+
+    def _wait(self, ready: Callable[[], int | None], what: str, limit_s: float, child: Child | None = None) -> int:
+        """Tick until `ready` returns something; raise ProgramFailed after the limit or when the program keeps dying."""
+        deadline = time.monotonic() + limit_s
+        while True:
+            result = ready()
+            if result is not None:
+                return result
+            self._tick()
+            if time.monotonic() > deadline or (child is not None and child.restarts >= _MAX_DEATHS_AT_START):
+                said = f"; it said last:\n{child.tail()}" if child is not None else f"; look into {self._folder.root / 'logs'}"
+                raise ProgramFailed(f"waited for {what} without success (at most {limit_s:.0f} s){said}")
+
+    def _tick(self) -> None:
+        self._stop.check()
+        children = [child for stage in self._stages for child in stage]
+        for child in children:
+            child.tend()
+        self._ticks += 1
+        if self._ticks % _REAP_EVERY_TICKS == 0:
+            reap_orphans({child.pid for child in children if child.pid is not None})
+        time.sleep(_TICK_S)

@@ -1,0 +1,77 @@
+"""Base-unit integers -> the raw counts and bytes a device keeps, by the profile's format, scale and ratio. The inverse of what the agent does."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from protocol.errors import EncodeError
+from protocol.profile import ByteItem, Item, Ratio, RegisterItem
+from protocol.quantities import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class RawScale:
+    """Exact conversion of one item: raw = value x numerator / denominator, wrapped at `wrap` (cumulative registers)."""
+
+    numerator: int
+    denominator: int
+    wrap: int | None
+    floors: bool
+
+    def raw(self, value: int) -> int:
+        """Return the raw count of a base-unit value: counters show completed steps, momentary values the nearest one."""
+        scaled = value * self.numerator
+        raw = scaled // self.denominator if self.floors else (2 * scaled + self.denominator) // (2 * self.denominator)
+        return raw % self.wrap if self.wrap else raw
+
+    def real(self, value: int) -> float:
+        """Return the unrounded raw number, for float registers."""
+        return value * self.numerator / self.denominator
+
+
+def raw_scale(item: Item, ct: int, pt: int) -> RawScale:
+    """Return the conversion of an item for a device behind the given transformer ratios (registers hold secondary values)."""
+    ratio = {Ratio.NONE: 1, Ratio.CT: ct, Ratio.PT: pt, Ratio.CT_PT: ct * pt}[item.ratio]
+    factor = item.factor() * ratio
+    rollover = item.rollover() if isinstance(item, ByteItem | RegisterItem) else None
+    wrap = None if rollover is None else int(rollover / item.factor())
+    sign = -1 if factor < 0 else 1
+    return RawScale(factor.denominator * sign, factor.numerator * sign, wrap, floors=item.spec.kind in (Kind.CUMULATIVE, Kind.STATE))
+
+
+def encode_bytes(item: ByteItem, raw: int) -> bytes:
+    """Return an item's raw count low byte first: packed BCD with the sign in the top bit (DL/T 645-2007 annex A), or binary."""
+    if not item.is_bcd:
+        return int(raw % 256**item.size).to_bytes(item.size, "little")
+    digits = 2 * item.size
+    magnitude = abs(raw)
+    if magnitude >= 10**digits:
+        raise EncodeError("virtual device: value has more digits than its register", quantity=item.quantity, raw=raw, digits=digits)
+    encoded = bytearray(bcd(magnitude, item.size))
+    if raw < 0 and item.signed:
+        encoded[-1] |= 0x80
+    return bytes(encoded)
+
+
+def bcd(number: int, size: int) -> bytes:
+    """Return a number as packed BCD, low byte first, the lowest 2 x size digits."""
+    digits = str(number).zfill(2 * size)[-2 * size :]
+    return bytes.fromhex(digits)[::-1]
+
+
+def encode_registers(item: RegisterItem, scale: RawScale, value: int) -> list[int]:
+    """Return the 16-bit registers of an item, in address order."""
+    if item.type in ("f32", "f64"):
+        packed = struct.pack(">f" if item.type == "f32" else ">d", scale.real(value))
+    else:
+        size = 2 * item.count
+        raw = scale.raw(value)
+        if item.bits is not None:
+            raw = (raw & (1 << item.bits[1]) - 1) << item.bits[0]
+        if item.type.startswith("i"):
+            limit = 1 << 8 * size - 1
+            raw = max(-limit, min(limit - 1, raw))
+        packed = (raw % 256**size).to_bytes(size, "big")
+    words = [int.from_bytes(packed[at : at + 2], "big") for at in range(0, len(packed), 2)]
+    return words if item.word_order == "big" else words[::-1]

@@ -1,0 +1,137 @@
+"""A real PostgreSQL for central's components: one embedded server a session, a migrated template, clones of it for modules and tests."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from central.db.embedded import embedded
+from central.db.migrate import migrate
+from central.db.pool import Connection, Pool, connect, open_pool
+from central.metering.import_plan import import_site_plan
+from central.metering.model import PlanDiff
+from protocol.profile import DeviceKind
+
+_TEMPLATE = "campus_template"
+
+
+@pytest.fixture(scope="session")
+def server_folder() -> Iterator[Path]:
+    """A folder the server's system account may pass: pytest's own are closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="ce-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(server_folder: Path) -> Iterator[str]:
+    """DSN of a running server that has a migrated template database."""
+    with embedded(server_folder / "data") as dsn:
+        with connect(dsn, autocommit=True) as conn:
+            conn.execute(f"create database {_TEMPLATE}")
+        with connect(make_conninfo(dsn, dbname=_TEMPLATE), autocommit=True) as conn:
+            migrate(conn)
+        yield dsn
+
+
+@pytest.fixture(scope="session")
+def clone(postgres: str) -> Callable[..., str]:
+    """`clone() -> dsn` of a new migrated database; `clone(empty=True)` of one without any table."""
+    numbers = itertools.count(1)
+
+    def make(empty: bool = False) -> str:
+        name = f"t{next(numbers)}"
+        with connect(postgres, autocommit=True) as conn:
+            conn.execute(f"create database {name} template {'template0' if empty else _TEMPLATE}")
+        return make_conninfo(postgres, dbname=name)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def database(clone: Callable[..., str]) -> str:
+    """DSN of the module's own database."""
+    return clone()
+
+
+@pytest.fixture
+def fresh_database(clone: Callable[..., str]) -> str:
+    """DSN of the test's own database."""
+    return clone()
+
+
+@pytest.fixture
+def conn(fresh_database: str) -> Iterator[Connection]:
+    """A connection to the test's own database; the test commits."""
+    with connect(fresh_database) as connection:
+        yield connection
+
+
+@pytest.fixture
+def pool(fresh_database: str) -> Iterator[Pool]:
+    """A pool on the test's own database."""
+    with open_pool(fresh_database, max_size=4) as opened:
+        yield opened
+
+
+PLAN = """
+schema: 1
+site: {id: campus, name: {zh: 大学, en: University}}
+places:
+  - {id: campus, kind: campus, name: {zh: 大学, en: University}}
+  - {id: b1, kind: building, parent: campus, name: {zh: 一号楼, en: Building 1}}
+  - {id: b1-101, kind: room, parent: b1, name: {zh: 101室, en: Room 101}}
+  - {id: b2, kind: building, parent: campus, name: {zh: 二号楼, en: Building 2}}
+gateways:
+  - id: gw-1
+    name: {zh: 一号网关, en: Gateway 1}
+    place: b1
+    lines:
+      - id: l1
+        port: {kind: serial, path: /dev/ttyS0}
+        baud: 2400
+        devices:
+          - {id: m1, profile: acme/one, address: "000000000001", place: b1, point: p1, ct: 40, name: {zh: 总表, en: Main meter}}
+          - {id: m2, profile: acme/one, address: "000000000002", place: b1-101}
+  - id: gw-2
+    name: {zh: 二号网关, en: Gateway 2}
+    place: b2
+    lines:
+      - id: l1
+        port: {kind: tcp_client, host: 127.0.0.1, port: 4001}
+        baud: 9600
+        devices:
+          - {id: w1, profile: acme/water, address: "00000000000003", place: b2}
+"""
+KINDS = {"acme/one": DeviceKind.ELECTRICITY_METER, "acme/water": DeviceKind.WATER_METER}
+
+
+@pytest.fixture
+def plan() -> str:
+    """A small site plan: two gateways, two electricity meters, one water meter."""
+    return PLAN
+
+
+@pytest.fixture
+def import_plan() -> Callable[..., PlanDiff]:
+    """`import_plan(conn, text, preview=False)` with the profiles the small plan names."""
+
+    def run(conn: Connection, text: str = PLAN, preview: bool = False) -> PlanDiff:
+        return import_site_plan(conn, text, "plan.yaml", "tester", preview, kinds=KINDS)
+
+    return run
+
+
+@pytest.fixture
+def site(conn: Connection, import_plan: Callable[..., PlanDiff]) -> Connection:
+    """A connection to a database that has the small plan."""
+    import_plan(conn)
+    conn.commit()
+    return conn

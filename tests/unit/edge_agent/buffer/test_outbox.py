@@ -1,0 +1,267 @@
+"""What the outbox promises about batches, receipts and numbers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge_agent.buffer import outbox as outbox_module
+from edge_agent.buffer.outbox import Limits, Receipt
+from protocol.errors import QuotaExceeded, StorageBusy, StorageError
+from protocol.messages import MAX_READINGS, Event, checksum, decode_stored
+from protocol.reading import Reading, SeriesKey
+
+DAY_MS = 86_400_000
+
+
+def contents(outbox):
+    return [decode_stored(batch.payload, batch.crc32c) for batch in outbox.pending(limit=1000)]
+
+
+def codes(outbox):
+    return [event.code for batch in outbox.pending(limit=1000) if batch.kind == "events" for event in decode_stored(batch.payload)[1]]
+
+
+def test_appended_batch_carries_its_own_identity(open_outbox, readings):
+    outbox = open_outbox()
+
+    seq = outbox.append_readings(readings(3))
+
+    [(batch, columns)] = contents(outbox)
+    assert (batch.gateway, batch.generation, batch.epoch, batch.seq) == ("gw-1", 1, outbox.epoch, seq)
+    assert columns.readings() == readings(3)
+
+
+def test_long_append_is_split_and_returns_last_seq(open_outbox, readings):
+    outbox = open_outbox()
+
+    seq = outbox.append_readings(readings(2 * MAX_READINGS + 1))
+
+    assert seq == 3
+    assert [len(columns) for _, columns in contents(outbox)] == [MAX_READINGS, MAX_READINGS, 1]
+
+
+def test_reopened_outbox_goes_on_counting_in_the_same_epoch(open_outbox, readings):
+    first = open_outbox()
+    first.append_readings(readings(1))
+    epoch = first.epoch
+    first.close()
+
+    second = open_outbox()
+
+    assert second.append_readings(readings(1)) == 2
+    assert second.epoch == epoch < 1 << 53
+
+
+def test_receipt_hides_a_prefix_and_deletes_nothing(open_outbox, readings):
+    outbox = open_outbox()
+    for _ in range(3):
+        outbox.append_readings(readings(1))
+
+    assert outbox.acknowledge(1, outbox.epoch, 2) is Receipt.ADVANCED
+
+    first = outbox.position(outbox.epoch, 1)
+    assert [batch.seq for batch in outbox.pending()] == [3]
+    assert [batch.seq for batch in outbox.range(first, first + 2)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("generation", "epoch_shift", "seq", "expected"),
+    [(1, 0, 1, Receipt.STALE), (1, 1, 5, Receipt.FOREIGN), (2, 0, 5, Receipt.FOREIGN), (1, 0, 99, Receipt.BEYOND)],
+)
+def test_useless_receipt_changes_nothing(open_outbox, readings, generation, epoch_shift, seq, expected):
+    outbox = open_outbox()
+    for _ in range(3):
+        outbox.append_readings(readings(1))
+    outbox.acknowledge(1, outbox.epoch, 1)
+
+    assert outbox.acknowledge(generation, outbox.epoch + epoch_shift, seq) is expected
+    assert [batch.seq for batch in outbox.pending()] == [2, 3]
+
+
+def test_seq_is_never_used_twice_after_everything_was_purged(open_outbox, readings, wall):
+    outbox = open_outbox()
+    for _ in range(5):
+        outbox.append_readings(readings(1))
+    outbox.acknowledge(1, outbox.epoch, 5)
+    wall.now_ms += 8 * DAY_MS
+    assert outbox.purge() == 5
+    outbox.close()
+
+    assert open_outbox().append_readings(readings(1)) == 6
+
+
+def test_acked_batches_stay_seven_days(open_outbox, readings, wall):
+    outbox = open_outbox()
+    outbox.append_readings(readings(1))
+    outbox.acknowledge(1, outbox.epoch, 1)
+    wall.now_ms += 7 * DAY_MS - 1
+
+    assert outbox.purge() == 0
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.one_of(st.integers(1, 4).map(lambda n: ("append", n)), st.integers(0, 12).map(lambda n: ("ack", n)), st.just(("reopen", 0))), max_size=20))
+def test_pending_is_always_what_was_appended_above_the_receipt(tmp_path_factory, open_outbox, readings, steps):
+    directory = tmp_path_factory.mktemp("outbox")
+    outbox, last, acked = open_outbox(directory), 0, 0
+
+    for step, number in steps:
+        if step == "append":
+            outbox.append_readings(readings(number))
+            last += 1
+        elif step == "ack":
+            outbox.acknowledge(1, outbox.epoch, number)
+            acked = max(acked, number) if number <= last else acked
+        else:
+            outbox.close()
+            outbox = open_outbox(directory)
+    assert [batch.seq for batch in outbox.pending(limit=100)] == list(range(acked + 1, last + 1))
+    outbox.close()
+
+
+def test_new_generation_begins_new_epoch_and_keeps_the_old_batches(open_outbox, readings):
+    old = open_outbox(generation=1)
+    old.append_readings(readings(1))
+    old_epoch = old.epoch
+    old.close()
+
+    new = open_outbox(generation=2)
+    new.append_readings(readings(1))
+
+    assert [(batch.generation, batch.epoch) for batch in new.pending()] == [(1, old_epoch), (2, new.epoch)]
+    assert new.acknowledge(1, old_epoch, 1) is Receipt.ADVANCED
+    assert [batch.generation for batch in new.pending()] == [2]
+
+
+def test_outbox_of_another_gateway_is_set_aside(open_outbox, readings, tmp_path):
+    other = open_outbox(gateway="gw-9")
+    other.append_readings(readings(1))
+    other.close()
+
+    outbox = open_outbox(gateway="gw-1")
+
+    assert codes(outbox) == ["outbox.foreign"]
+    assert len(list(tmp_path.glob("outbox.aside-*.db"))) == 1
+
+
+def test_second_owner_is_refused(open_outbox):
+    open_outbox()
+
+    with pytest.raises(StorageBusy):
+        open_outbox()
+
+
+def test_closed_outbox_refuses_instead_of_losing(open_outbox, readings):
+    outbox = open_outbox()
+    outbox.close()
+
+    with pytest.raises(StorageError):
+        outbox.append_readings(readings(1))
+
+
+def test_quota_drops_oldest_acked_first(open_outbox, readings):
+    outbox = open_outbox(limits=Limits(quota_bytes=4 << 20, min_free_bytes=0))
+    outbox.append_readings(readings(1))
+    while outbox.backlog().outbox_bytes < 3 << 20:
+        outbox.append_readings(readings(MAX_READINGS))
+        outbox.acknowledge(1, outbox.epoch, outbox.last_position & 0xFFFFFF)
+
+    for start in range(600):
+        outbox.append_readings(readings(1000, start))
+        outbox.acknowledge(1, outbox.epoch, outbox.last_position & 0xFFFFFF)
+
+    assert outbox.backlog().outbox_bytes <= 4 << 20
+    assert outbox.newest(1000)[0].seq > 1
+
+
+def test_quota_refuses_rather_than_drop_unacked_and_tells_the_gap(open_outbox, readings):
+    outbox = open_outbox(limits=Limits(quota_bytes=2 << 20, min_free_bytes=0))
+    accepted = 0
+    with pytest.raises(QuotaExceeded):
+        while True:
+            outbox.append_readings(readings(MAX_READINGS))
+            accepted += 1
+    with pytest.raises(QuotaExceeded):
+        outbox.append_readings(readings(7))
+
+    assert sum(batch.kind == "readings" for batch in outbox.pending(limit=10_000)) == accepted
+    outbox.acknowledge(1, outbox.epoch, accepted)
+    outbox.append_readings(readings(1))
+    assert codes(outbox) == ["outbox.full", "outbox.gap"]
+    gap = [event for batch in outbox.pending() if batch.kind == "events" for event in decode_stored(batch.payload)[1]][-1]
+    assert (gap.data["calls"], gap.data["readings"]) == (2, MAX_READINGS + 7)
+
+
+def test_events_may_use_the_reserve_behind_the_quota(open_outbox, readings):
+    outbox = open_outbox(limits=Limits(quota_bytes=2 << 20, min_free_bytes=0))
+    with pytest.raises(QuotaExceeded):
+        while True:
+            outbox.append_readings(readings(MAX_READINGS))
+
+    outbox.append_events([Event(code="door.open", at_ms=1, severity="info", message="still told")])
+
+    assert "door.open" in codes(outbox)
+
+
+def test_nearly_full_file_system_refuses_before_the_disk_does(open_outbox, readings, monkeypatch):
+    outbox = open_outbox(limits=Limits(min_free_bytes=1 << 20))
+    monkeypatch.setattr(outbox_module, "_free_bytes", lambda directory: 1000)
+    with pytest.raises(QuotaExceeded):
+        outbox.append_readings(readings(1))
+
+    monkeypatch.setattr(outbox_module, "_free_bytes", lambda directory: 1 << 30)
+    outbox.append_readings(readings(1))
+
+    assert codes(outbox) == ["outbox.full", "outbox.gap"]
+
+
+def test_reading_the_format_cannot_carry_leaves_an_event_and_stops_nobody(open_outbox, readings):
+    outbox = open_outbox()
+    bad = Reading(SeriesKey("m-1", "energy"), 1, 1 << 63)
+
+    outbox.append_readings([*readings(2), bad])
+
+    assert [len(content) for _, content in contents(outbox)] == [2, 1]
+    assert codes(outbox) == ["outbox.reading_unusable"]
+
+
+def test_renumbering_carries_unacked_batches_to_a_new_epoch(open_outbox, readings):
+    outbox = open_outbox()
+    for start in range(120):
+        outbox.append_readings(readings(1, start))
+    outbox.acknowledge(1, outbox.epoch, 10)
+    old_epoch = outbox.epoch
+
+    assert outbox.renumber() == 110
+
+    found = contents(outbox)
+    assert {batch.epoch for batch, _ in found} == {outbox.epoch} != {old_epoch}
+    assert [columns.value[0] for _, columns in found] == list(range(10, 120))
+
+
+def test_range_answers_for_batches_that_are_gone(open_outbox, readings, wall):
+    outbox = open_outbox()
+    for _ in range(2):
+        outbox.append_readings(readings(1))
+    outbox.acknowledge(1, outbox.epoch, 2)
+    wall.now_ms += 8 * DAY_MS
+    outbox.purge()
+    outbox.append_readings(readings(1))
+
+    first = outbox.position(outbox.epoch, 1)
+    rows = outbox.range(first, first + 99)
+
+    assert [(row.seq, row.kind) for row in rows] == [(1, "events"), (2, "events"), (3, "readings")]
+    assert all(checksum(row.payload) == row.crc32c for row in rows)
+    assert decode_stored(rows[0].payload)[1][0].code == "outbox.batch_lost"
+
+
+def test_listener_hears_every_commit(open_outbox, readings):
+    outbox, heard = open_outbox(), []
+    outbox.listen(lambda: heard.append(outbox.last_position))
+
+    outbox.append_readings(readings(1))
+
+    assert heard == [outbox.last_position]

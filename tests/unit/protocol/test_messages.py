@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protocol import messages
+from protocol.errors import CorruptMessage, MessageError, UnknownSchema
+from protocol.messages import Ack, BatchId, Columns, Event, LinesDocument, Reported, ReportedDocument, columns, decode_record, decode_stored
+from protocol.reading import Quality, Reading, SeriesKey
+
+BATCH = BatchId("gw-01", 1, 2, 3)
+NOON_MS = 1_790_000_000_000
+INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
+KEYS = st.builds(SeriesKey, st.sampled_from(["m1", "m2", "m3"]), st.sampled_from(["voltage_a", "energy_active_forward"]))
+READINGS = st.lists(st.builds(Reading, KEYS, st.integers(0, 1 << 42), INT64, st.sampled_from(Quality)), max_size=30)
+ENVELOPE: dict[str, Any] = {
+    "schema": messages.SCHEMA,
+    "gateway": "gw-01",
+    "generation": 1,
+    "epoch": 2,
+    "seq": 3,
+    "kind": "readings",
+    "base_ms": NOON_MS,
+    "series": [["m1", "voltage_a"]],
+    "s": [0],
+    "t": [0],
+    "v": [229700],
+}
+
+
+def packed(**changes: Any) -> bytes:
+    envelope = {**ENVELOPE, **changes}
+    return zlib.compress(orjson.dumps({key: value for key, value in envelope.items() if value is not ...}))
+
+
+@given(READINGS)
+def test_readings_come_back_as_they_went(readings: list[Reading]):
+    payload = messages.encode_readings(BATCH, columns(readings))
+
+    batch, data = decode_stored(payload, messages.checksum(payload))
+
+    assert batch == BATCH
+    assert isinstance(data, Columns)
+    assert data.readings() == readings
+
+
+def test_a_series_is_named_once():
+    readings = [Reading(SeriesKey("m1", "voltage_a"), NOON_MS + at, 230_000) for at in range(100)]
+
+    envelope = orjson.loads(zlib.decompress(messages.encode_readings(BATCH, columns(readings))))
+
+    assert envelope["series"] == [["m1", "voltage_a"]]
+    assert "q" not in envelope  # all good
+
+
+def test_events_come_back_as_they_went():
+    event = Event(code="line.port_unavailable", at_ms=NOON_MS, severity="error", line="l1", message="cannot open", data={"port": "/dev/ttyS1"})
+
+    assert decode_stored(messages.encode_events(BATCH, [event])) == (BATCH, (event,))
+
+
+def test_keys_of_a_newer_minor_version_are_ignored():
+    assert len(decode_stored(packed(colour="blue"))[1]) == 1
+
+
+@pytest.mark.parametrize("schema", [messages.SCHEMA + 1, 0, "1", 1.0, None, True, ...])
+def test_unknown_schema_is_refused(schema: object):
+    with pytest.raises(UnknownSchema):
+        decode_stored(packed(schema=schema))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"kind": "pictures"}, id="kind"),
+        pytest.param({"gateway": 7}, id="gateway no text"),
+        pytest.param({"seq": 0}, id="seq below one"),
+        pytest.param({"epoch": 1.5}, id="epoch no integer"),
+        pytest.param({"generation": ...}, id="no generation"),
+        pytest.param({"v": [1.5]}, id="float value"),
+        pytest.param({"v": [True]}, id="boolean value"),
+        pytest.param({"v": [1 << 63]}, id="value beyond 64 bits"),
+        pytest.param({"v": [1, 2]}, id="columns of different length"),
+        pytest.param({"v": ...}, id="no values"),
+        pytest.param({"s": [1]}, id="index outside series"),
+        pytest.param({"s": [-1]}, id="negative index"),
+        pytest.param({"t": [-1]}, id="negative offset"),
+        pytest.param({"t": [1 << 43]}, id="offset out of this century"),
+        pytest.param({"q": [9]}, id="unknown quality"),
+        pytest.param({"q": None}, id="quality null"),
+        pytest.param({"base_ms": -1}, id="negative base"),
+        pytest.param({"base_ms": "now"}, id="base no integer"),
+        pytest.param({"series": [["m1"]]}, id="series without quantity"),
+        pytest.param({"series": [["", "voltage_a"]]}, id="empty device"),
+        pytest.param({"series": [["m" * 65, "voltage_a"]]}, id="device too long"),
+        pytest.param({"series": "m1"}, id="series no list"),
+        pytest.param({"kind": "events", "events": [{"code": "x"}]}, id="event incomplete"),
+        pytest.param({"kind": "events"}, id="no events"),
+    ],
+)
+def test_wrong_structure_is_quarantined_not_half_read(changes: dict[str, Any]):
+    with pytest.raises(MessageError):
+        decode_stored(packed(**changes))
+
+
+def test_more_readings_than_a_batch_may_hold_are_refused():
+    many = [0] * (messages.MAX_READINGS + 1)
+
+    with pytest.raises(MessageError):
+        decode_stored(packed(s=many, t=many, v=many))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"not zlib", id="not compressed"),
+        pytest.param(packed()[:-3], id="truncated"),
+        pytest.param(packed() + b"x", id="bytes behind"),
+        pytest.param(zlib.compress(b"{not json"), id="not JSON"),
+        pytest.param(zlib.compress(bytes(messages.MAX_UNPACKED_BYTES + 1)), id="bomb"),
+        pytest.param(bytes(messages.MAX_PACKED_BYTES + 1), id="too large"),
+    ],
+)
+def test_damaged_payload_is_corrupt(payload: bytes):
+    with pytest.raises(CorruptMessage):
+        decode_stored(payload)
+
+
+def test_json_that_is_no_object_is_refused():
+    with pytest.raises(MessageError):
+        decode_stored(zlib.compress(b"[1]"))
+
+
+@given(st.data())
+def test_any_flipped_bit_is_caught_by_the_checksum(data: st.DataObject):
+    payload = bytearray(packed())
+    crc = messages.checksum(bytes(payload))
+    payload[data.draw(st.integers(0, len(payload) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+
+    with pytest.raises(CorruptMessage):
+        decode_stored(bytes(payload), crc)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_decode_or_raise_a_message_error(payload: bytes):
+    for content in (payload, zlib.compress(payload)):
+        with pytest.raises(MessageError):
+            decode_stored(content)
+
+
+def test_checksum_is_crc32c():
+    assert messages.checksum(b"123456789") == 0xE3069283  # the check value of CRC-32C (Castagnoli)
+
+
+# --- small records ---
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Ack(generation=1, epoch=2, seq=3, also=((5, 7), (9, 9))),
+        Reported(documents={"lines": ReportedDocument(version=4, refused_version=5, error="lines.yaml:3: wrong")}),
+        LinesDocument(gateway="gw-01", version=1, lines=()),
+    ],
+)
+def test_records_come_back_as_they_went(record):
+    assert decode_record(type(record), messages.encode_record(record)) == record
+
+
+def test_record_keys_of_a_newer_version_are_ignored():
+    assert decode_record(Ack, b'{"schema":1,"generation":1,"epoch":2,"seq":3,"colour":"blue"}') == Ack(generation=1, epoch=2, seq=3)
+
+
+@pytest.mark.parametrize(
+    ("payload", "error"),
+    [
+        (b"", CorruptMessage),
+        (b"{", CorruptMessage),
+        (b"\xff", CorruptMessage),
+        (b" " * (messages.MAX_UNPACKED_BYTES + 1), CorruptMessage),
+        (b"[]", MessageError),
+        (b'{"schema":99,"generation":1,"epoch":2,"seq":3}', UnknownSchema),
+        (b'{"generation":1,"epoch":2,"seq":3}', UnknownSchema),
+        (b'{"schema":1,"epoch":2,"seq":3}', MessageError),
+        (b'{"schema":1,"generation":1,"epoch":2,"seq":-1}', MessageError),
+    ],
+)
+def test_wrong_record_is_refused(payload: bytes, error: type[MessageError]):
+    with pytest.raises(error):
+        decode_record(Ack, payload)
+
+
+def test_wrong_record_names_the_key():
+    with pytest.raises(MessageError, match=r"Ack: seq: "):
+        decode_record(Ack, b'{"schema":1,"generation":1,"epoch":2,"seq":"x"}')
