@@ -168,7 +168,7 @@ def _reply_length(request: bytes, buffer: bytearray, at: int) -> int:
     (count,) = struct.unpack_from(">H", request, 4)
     if function in (*_BIT_READS, *_REGISTER_READS):
         size = (count + 7) // 8 if function in _BIT_READS else 2 * count
-        return 5 + size if True else NOT_A_FRAME
+        return 5 + size if head[2:3] in (b"", bytes([size])) else NOT_A_FRAME
     same = 2 if function in _SINGLE_WRITES else 4  # the address must come back; block writes bring the count as well
     return 8 if head[2 : 2 + same] == request[2 : 2 + same][: len(head) - 2] else NOT_A_FRAME
 

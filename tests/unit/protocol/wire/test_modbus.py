@@ -66,8 +66,8 @@ def test_hit_reply_is_counted_and_not_delivered():
 
 @pytest.mark.parametrize(
     "foreign",
-    ["02 04 04 43 66 33 34", "01 03 04 43 66 33 34", "01 04 02 43 66", "01 04 06 43 66 33 34 00 00", "01 83 02"],
-    ids=["unit", "function", "fewer registers", "more registers", "exception to another function"],
+    ["02 04 04 43 66 33 34", "01 03 04 43 66 33 34", "01 04 02 43 66", "01 04 06 43 66 33 34 00 00", "01 04 02 43 66 33 34", "01 83 02"],
+    ids=["unit", "function", "fewer registers", "more registers", "byte count that lies", "exception to another function"],
 )
 def test_reply_to_another_question_is_neither_delivered_nor_read(foreign: str):
     assert ReplyDecoder(READ).feed(frame(foreign)) == []
@@ -108,8 +108,19 @@ def test_write_answered_with_another_value_is_unexpected():
         check_write(modbus.write_register_request(1, 3, 100), frame("01 06 00 03 00 63"))
 
 
-def test_write_to_another_address_is_not_taken_for_ours():
-    assert ReplyDecoder(modbus.write_register_request(1, 3, 100)).feed(frame("01 06 00 04 00 64")) == []
+@pytest.mark.parametrize(
+    ("request_", "foreign"),
+    [
+        (modbus.write_register_request(1, 3, 100), "01 06 00 04 00 64"),
+        (modbus.write_registers_request(1, 3, [1, 2]), "01 10 00 04 00 02"),
+        (modbus.write_registers_request(1, 3, [1, 2]), "01 10 00 03 00 03"),
+    ],
+    ids=["address", "block address", "block count"],
+)
+def test_answer_to_another_write_is_not_taken_for_ours(request_: bytes, foreign: str):
+    assert ReplyDecoder(request_).feed(frame(foreign)) == []
+    with pytest.raises(UnexpectedReply):
+        check_write(request_, frame(foreign))
 
 
 def test_echo_of_a_block_write_is_skipped():
