@@ -19,6 +19,7 @@ import central.__main__
 import central.settings
 import edge_agent.__main__
 import edge_agent.settings
+import firmware_profiles.reference
 import provisioning.__main__
 from firmware_profiles.loader import load_profiles
 from protocol import topics
@@ -58,26 +59,8 @@ def pages() -> Iterator[tuple[str, str]]:
     """Each page's path and the text it must have."""
     for path, build in PAGES.items():
         yield path, _HEAD + build().rstrip("\n") + "\n"
-
-
-def _profiles() -> str:
-    rows = [
-        (
-            f"`{key}`",
-            f"{profile.name.zh} / {profile.name.en}",
-            profile.kind.value,
-            profile.protocol.value,
-            f"{profile.serial.baud} {profile.serial.data_bits}{profile.serial.parity}{profile.serial.stop_bits}",
-            str(len({item.quantity for item in profile.items})),
-            ", ".join(command.name for command in profile.commands),
-            profile.verified.value,
-            profile.source,
-        )
-        for key, profile in sorted(load_profiles().items())
-    ]
-    head = ("profile", "name", "kind", "protocol", "serial", "quantities", "commands", "verified", "source")
-    text = "`verified` says what a profile rests on: `draft` (documents), `simulated`, `bench` or `field`."
-    return f"# Device profiles\n\n{text}\n\n{_table(head, rows)}"
+    for name, text in firmware_profiles.reference.documents(load_profiles(strict=True)).items():
+        yield f"docs/{name}", text
 
 
 def _quantities() -> str:
@@ -199,7 +182,6 @@ def _paragraph(text: str | None) -> str:
 
 
 PAGES: dict[str, Callable[[], str]] = {
-    "docs/profiles.md": _profiles,
     "docs/quantities.md": _quantities,
     "docs/topics.md": _topics,
     "docs/errors.md": _errors,

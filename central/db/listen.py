@@ -13,7 +13,7 @@ _PROBE_S = 30.0  # a connection that died without a word is found by asking some
 
 
 async def notifications(dsn: str, channel: str) -> AsyncIterator[str]:
-    """Yield '' once listening (whatever was committed before may be looked at now), then each payload. Raise StorageError when the connection fails."""
+    """Yield '' once listening (what was committed before may be looked at now), then each payload. Raise StorageError when that ends."""
     try:
         async with await psycopg.AsyncConnection.connect(dsn, autocommit=True, connect_timeout=10, application_name="central-live") as conn:
             await conn.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))

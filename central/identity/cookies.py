@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
-from central.identity.secret import new_secret
 from central.identity.sessions import ABSOLUTE_S
 
 _VISIT_S = 3600
@@ -34,12 +33,6 @@ def set_session(request: Request, response: Response, secret: str) -> None:
 def clear_session(request: Request, response: Response) -> None:
     """Take the session cookie away."""
     _clear(request, response, "session")
-
-
-def ensure_visit(request: Request) -> tuple[str, bool]:
-    """The visit secret to put into a form, and whether it is new and must be set on the response."""
-    known = visit_secret(request)
-    return (known, False) if known else (new_secret(), True)
 
 
 def set_visit(request: Request, response: Response, secret: str) -> None:

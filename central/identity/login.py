@@ -26,11 +26,11 @@ def login(central: Central, name: str, password: str, address: str, replaces: st
         account = conn.execute(_SQL["account_by_name"], {"name": folded}).fetchone()
     if wait_s:
         raise TooManyTries("too many tries; wait before the next one", wait_s=round(wait_s))
-    account_id, known_name, _, stored, disabled = account or (None, "", "", None, False)
+    account_id, known_name, _, stored, disabled = account or (0, "", "", None, False)
     right = verify_password(stored, password) and not disabled
     with central.pool.connection() as conn:
         if right:
-            return _welcome(conn, tried, int(account_id), known_name, address, now, replaces)
+            return _welcome(conn, tried, account_id, known_name, address, now, replaces)
         audit.record(conn, known_name or "unknown", "login.failed", known_name, {"address": address})
     raise NotSignedIn("user name or password is wrong", problem="wrong_login")
 

@@ -26,14 +26,14 @@ def router(central: Central) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/login")
-    def login_page(request: Request, next: str = "/") -> Response:  # noqa: A002 - the name people see in the address
+    def login_page(request: Request, next: str = "/") -> Response:
         if session_principal(request, cookies.session_secret(request)):
             return RedirectResponse(local_path(next), status_code=303)
         with central.pool.connection() as conn:
             return render(request, "login.html", {"next": local_path(next), "name": "", "problem": None, "first": not any_account(conn)})
 
     @routes.post("/login")
-    def sign_in(request: Request, sent: Csrf, name: Text, password: Text, next: Text = "/") -> Response:  # noqa: A002
+    def sign_in(request: Request, sent: Csrf, name: Text, password: Text, next: Text = "/") -> Response:
         address = request.client.host if request.client else "unknown"
         try:
             csrf.check(request, cookies.visit_secret(request), sent)

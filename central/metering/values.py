@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from central.db.pool import Connection
 from central.db.statements import load_statements, one, rows
 from central.metering.model import LatestValue, Point
-from protocol.errors import NotFound
 from protocol.quantities import QUANTITIES, Kind
 
 _SQL = load_statements("central.metering")
@@ -46,7 +45,6 @@ def curve(conn: Connection, device_code: str, quantity: str, from_ms: int, to_ms
 
 
 def keeps_last(quantity: str) -> bool:
-    """Whether thinning keeps the last value of a slice; raises NotFound for a quantity outside the vocabulary."""
-    if quantity not in QUANTITIES:
-        raise NotFound(f"there is no quantity {quantity!r}; the vocabulary is protocol/quantities.py")
-    return QUANTITIES[quantity].kind in (Kind.CUMULATIVE, Kind.STATE)
+    """Whether thinning keeps the last value of a slice (registers, states) instead of its lowest and highest."""
+    known = QUANTITIES.get(quantity)
+    return known is not None and known.kind in (Kind.CUMULATIVE, Kind.STATE)

@@ -12,8 +12,10 @@ from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from central.context import Central
+from central.fleet import routes as fleet_routes
 from central.identity import account_pages, audit_pages
 from central.identity import pages as identity_pages
+from central.ingest import routes as ingest_routes
 from central.metering import routes as metering_routes
 from central.web import live, vendor
 from central.web.errors import install_errors, unexpected
@@ -29,7 +31,7 @@ log = logging.getLogger(__name__)
 
 def create_app(central: Central) -> FastAPI:
     """The console and API of one process. Several processes may serve one database."""
-    app = FastAPI(title="Campus energy", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan)
+    app = FastAPI(title="Campus energy", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", lifespan=_lifespan)
     app.state.central = central
     app.state.hub = Hub(central.dsn, partial(live.fetch_latest, central))
     app.state.renderer = build_renderer(mount_static(app), _missing_vendor())
@@ -49,6 +51,8 @@ def create_app(central: Central) -> FastAPI:
     app.include_router(search.router(central))
     app.include_router(live.router(central))
     app.include_router(metering_routes.router(central))
+    app.include_router(fleet_routes.router(central))
+    app.include_router(ingest_routes.router(central))
     return app
 
 

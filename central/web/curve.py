@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from central.metering.model import Point
@@ -53,7 +54,7 @@ def choose_quantity(available: Sequence[str], wanted: str | None) -> str | None:
 def gap_after(points: Sequence[Point], period: int) -> list[bool]:
     """For each point whether the line breaks behind it: the next one comes later than GAP_PERIODS periods."""
     limit_ms = GAP_PERIODS * max(period, 1) * 1000
-    later = [after.at_ms - before.at_ms > limit_ms for before, after in zip(points, points[1:], strict=False)]
+    later = [after.at_ms - before.at_ms > limit_ms for before, after in pairwise(points)]
     return [*later, False] if points else []
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_timedelta
@@ -76,6 +77,29 @@ def stamp(at: datetime | float, zone: ZoneInfo) -> str:
     return f"{local(at, zone):%Y-%m-%d %H:%M:%S}"
 
 
+def iso(at_s: float) -> str:
+    """For machines: 2025-11-22T00:30:05+00:00."""
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="seconds")
+
+
+def period(seconds: float, language: Language) -> str:
+    """A length of time in its largest fitting unit: 15 minutes."""
+    return format_timedelta(timedelta(seconds=seconds), threshold=_AGE_THRESHOLD, locale=language.value)
+
+
+def size(count: int) -> str:
+    """Bytes with a binary unit: 1.5 MiB."""
+    for unit, step in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= step:
+            return f"{count / step:.1f}{_GAP}{unit}"
+    return f"{count}{_GAP}B"
+
+
+def query(parts: Mapping[str, object]) -> str:
+    """An address's query string, empty parts left out."""
+    return urlencode({name: str(value) for name, value in parts.items() if value != ""})
+
+
 def filters(language: Language) -> Mapping[str, Callable[..., Any]]:
     """What templates use, bound to one language."""
     return {
@@ -84,6 +108,10 @@ def filters(language: Language) -> Mapping[str, Callable[..., Any]]:
         "raw": raw,
         "quality_class": quality_class,
         "stamp": stamp,
+        "iso": iso,
+        "size": size,
+        "query": query,
+        "period": lambda seconds: period(seconds, language),
         "age": lambda seconds: age(seconds, language),
         "quantity_name": lambda code: quantity_name(code, language),
         "named": lambda thing: thing.name_zh if language is Language.CHINESE else thing.name_en,

@@ -58,7 +58,7 @@ def _campus_error(request: Request, error: Exception) -> Response:
         return _to_login(request)
     if status >= 500:
         log.error("%s %s failed id=%s: %s", request.method, request.url.path, request.state.request_id, error)
-    details = {key: value for key, value in error.details.items() if isinstance(value, str | int | float | bool | list)}
+    details: dict[str, object] = {key: value for key, value in error.details.items() if isinstance(value, str | int | float | bool | list)}
     answer = _answer(request, status, error.code, error.message, details)
     if isinstance(error, TooManyTries):
         answer.headers["retry-after"] = str(error.details.get("wait_s", 60))

@@ -60,7 +60,7 @@ class Hub:
 
     @asynccontextmanager
     async def stream(self, devices: frozenset[str]) -> AsyncIterator[Stream]:
-        """A registered stream; what it watches alone is forgotten when it ends. Registered before the first fetch, so that no commit falls between."""
+        """A registered stream; what it watches alone is forgotten when it ends. It registers before the first fetch: no commit falls between."""
         stream = Stream(devices)
         for code in devices:
             self._streams[code].add(stream)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
 
 from central.identity import cookies, csrf
+from central.identity.secret import new_secret
 from central.web import display
 from central.web.translations import Language, choose_language, load_translations
+from protocol.quantities import QUANTITIES
 
 LANGUAGE_COOKIE = "ce_language"
 THEME_COOKIE = "ce_theme"
@@ -43,8 +47,10 @@ def build_renderer(static: Callable[[str], str], missing: list[str]) -> Renderer
             lstrip_blocks=True,
         )
         environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
-        environment.filters.update(display.filters(language))
-        environment.globals.update(static=static, languages=tuple(Language), missing_vendor=tuple(missing))
+        environment.filters.update(display.filters(language), data_block=_data_block)
+        environment.globals.update(
+            static=static, languages=tuple(Language), missing_vendor=tuple(missing), icon=partial(_icon, static("icons.svg")), quantities=QUANTITIES
+        )
         environments[language] = environment
     return Renderer(MappingProxyType(environments), static, tuple(missing))
 
@@ -62,22 +68,25 @@ def render(request: Request, template: str, context: Mapping[str, Any], status: 
     return response
 
 
-def text(request: Request, message: str, **values: object) -> str:
-    """One translated text outside a template; the extraction finds `text(request, "...")` calls."""
-    renderer: Renderer = request.app.state.renderer
-    translated: str = renderer.environments[language_of(request)].globals["gettext"](message, **values)  # type: ignore[operator]
-    return translated
-
-
 def language_of(request: Request) -> Language:
     """The language this request is answered in."""
     return choose_language(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
 
 
+def _icon(sprite: str, name: str, size: str = "") -> Markup:
+    """One symbol of the sprite; decoration only, words stand beside it."""
+    return Markup('<svg class="icon {}" aria-hidden="true"><use href="{}#{}"/></svg>').format(size, sprite, name)
+
+
+def _data_block(facts: Mapping[str, Any], chart: Mapping[str, Any], element_id: str) -> Markup:
+    """Facts for a script as an inert JSON element; the content security policy lets nothing inline run."""
+    return Markup('<script type="application/json" id="{}">{}</script>').format(element_id, htmlsafe_json_dumps({**chart, **facts}))
+
+
 def _common(request: Request, language: Language) -> dict[str, Any]:
     principal = getattr(request.state, "principal", None)
     session = cookies.session_secret(request) if principal else None
-    visit = None if session else cookies.visit_secret(request) or secrets.token_urlsafe(32)
+    visit = None if session else cookies.visit_secret(request) or new_secret()
     theme = request.cookies.get(THEME_COOKIE, "auto")
     return {
         "request": request,

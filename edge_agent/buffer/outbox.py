@@ -271,25 +271,29 @@ class Outbox:
 
     def _make_room(self, reserve: bool) -> None:
         """Delete acked rows until one more batch fits; raise QuotaExceeded when only unacked ones are left."""
-        quota = self._limits.quota_bytes
-        allowed = quota if reserve else quota - quota // _RESERVE_SHARE
-        for step in range(_MAX_STEPS):
-            with self._reading() as db:
-                space = database.space(db, self._path)
-            free = _free_bytes(self._path.parent) + space.reusable_bytes
-            if space.used_bytes <= allowed and (reserve or free >= self._limits.min_free_bytes):
+        for _ in range(_MAX_STEPS):
+            if self._fits(reserve):
                 return
-            if step == 0:
-                with self._reading() as db:
-                    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            elif not self._delete_acked(None):
+            with self._reading() as db:
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log of deletions counts too
+            if self._fits(reserve):
+                return
+            if not self._delete_acked(None):
                 break
         raise QuotaExceeded(
             "the outbox is full of batches central has not acked; restore the link to central, or raise quota_mib or free the disk",
-            used_bytes=space.used_bytes,
-            quota_bytes=quota,
-            free_bytes=free,
+            quota_bytes=self._limits.quota_bytes,
+            free_bytes=_free_bytes(self._path.parent),
         )
+
+    def _fits(self, reserve: bool) -> bool:
+        """Whether one more append keeps quota and file system in bounds; `reserve`: the appender may use the last part of the quota."""
+        with self._reading() as db:
+            space = database.space(db, self._path)
+        quota = self._limits.quota_bytes
+        if space.used_bytes > (quota if reserve else quota - quota // _RESERVE_SHARE):
+            return False
+        return reserve or _free_bytes(self._path.parent) + space.reusable_bytes >= self._limits.min_free_bytes
 
     def _refused(self, error: StorageError, readings: int) -> None:
         """Count the gap; tell it when it begins."""

@@ -27,6 +27,7 @@ MAX_BABBLE_S = 2.0  # longest wait for a bus that does not fall silent
 MAX_FRAME_BYTES = 300  # longer than any frame of the protocols spoken here
 LEAST_GAP_CHARS = 3.5  # Modbus over serial line 2.5.1.1
 ECHO_SLACK_S = 0.01  # an echo begins while the request is being sent; no device answers this soon
+INSTANT_S = 1e-6  # waits shorter than this are over
 SLICE_S = 0.25  # how long a stop may go unnoticed while listening
 
 
@@ -102,7 +103,7 @@ class Line:
         give_up = max(self._clock.monotonic(), self._last_byte_at) + idle_s + MAX_BABBLE_S
         while (now := self._clock.monotonic()) < (ready := min(self._last_byte_at + idle_s, give_up)):
             self._check_stopping()
-            if ready - now <= SPIN_S:
+            if ready - now <= SPIN_S + INSTANT_S:
                 self._clock.sleep_until(ready)
             elif noise := self._port.read(min(ready - now - SPIN_S, SLICE_S)):
                 self._last_byte_at = self._clock.monotonic()
@@ -115,7 +116,7 @@ class Line:
         hearing = _Hearing(what, timing, self._last_byte_at, self._byte_s, self._port.jitter_s, self._echoes)
         measurable = self._clock.monotonic() <= hearing.sent_at  # else somebody else's work hid the first byte's arrival
         reply: F | None = None
-        while reply is None and (left := hearing.deadline - self._clock.monotonic()) > 0:
+        while reply is None and (left := hearing.deadline - self._clock.monotonic()) > INSTANT_S:
             self._check_stopping()
             if data := self._port.read(min(left, SLICE_S)):
                 self._last_byte_at = self._clock.monotonic()

@@ -96,6 +96,7 @@ def _configuration(files: BrokerFiles, port: int, host: str) -> str:
         "max_queued_messages 0",
         "persistent_client_expiration 7d",
         "log_dest stderr",
+        "log_timestamp_format %Y-%m-%dT%H:%M:%S",
         "log_type error",
         "log_type warning",
         "log_type notice",

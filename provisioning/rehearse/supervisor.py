@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from protocol.profile import AnyProfile
 from protocol.site_plan import SitePlan
 from provisioning.plan_check import check_plan
 from provisioning.rehearse.broker import CENTRAL_USER, BrokerFiles, find_mosquitto, write_broker_files, write_secret
-from provisioning.rehearse.central_api import CentralApi
+from provisioning.rehearse.central_api import PERMISSIONS, CentralApi
 from provisioning.rehearse.child import Child, Program, adopt_orphans, end_orphans, reap_orphans
 from provisioning.rehearse.console import Console
 from provisioning.rehearse.folder import Folder, owned, port_is_free
@@ -28,6 +27,7 @@ from provisioning.rehearse.settings_files import BrokerAccess, agent_settings, c
 _LOOPBACK = "127.0.0.1"
 _DEFAULT_PORT = 8080
 _TICK_S = 0.1
+_ASK_TIMEOUT_S = 60
 _REAP_EVERY_TICKS = 10
 _MAX_DEATHS_AT_START = 3  # a program that dies this often before it is ready will not get ready
 
@@ -103,7 +103,7 @@ class _Rehearsal:
 
     def start(self) -> None:
         """Start everything, one line a step, and say where to look."""
-        step = self._console.step
+        step, started_ms = self._console.step, int(time.time() * 1000)
         plan = self._plan(load_profiles().profiles)
         step("plan", f"{plan.site.name.en}: {len(plan.gateways)} gateways, {sum(1 for _ in plan.devices())} devices")
         chosen = [gateway.id for gateway in plan.gateways][: self._options.gateways]
@@ -114,12 +114,12 @@ class _Rehearsal:
         config, address = self._start_central(access[CENTRAL_USER])
         step("central", f"serving {address}")
         api = self._authorised(config, address)
-        api.import_plan(plan_text)
-        step("site plan", "imported")
+        counts = api.import_plan(plan_text)
+        step("site plan", f"imported: {counts['created']} new, {counts['updated']} changed, {counts['unchanged']} as before")
         self._start_agents([access[gateway] for gateway in chosen])
         step("agents", f"{len(chosen)} started")
-        live = self._wait(lambda: self._live(api), "the first live values", 180)
-        step("live", f"{live} devices have sent values")
+        live = self._wait(lambda: api.devices_heard(started_ms) or None, "the first live values", 180)
+        step("live", f"{live} devices are online")
         self._invite(config, address)
 
     def keep(self) -> None:
@@ -208,7 +208,7 @@ class _Rehearsal:
             self._folder.token.unlink()
         self._folder.token.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"rehearse-{int(time.time())}"
-        arguments = ("token", "create", "--name", name, "--permissions", "plan:write,view", "--out", str(self._folder.token))
+        arguments = ("token", "create", "--name", name, "--permissions", ",".join(PERMISSIONS), "--out", str(self._folder.token))
         self._ask_central(config, *arguments)
         return CentralApi(address, self._folder.token.read_text(encoding="utf-8").strip())
 
@@ -221,9 +221,6 @@ class _Rehearsal:
             write_secret(config, agent_settings(broker.username, home / "data", broker))
             programs.append((broker.username, (sys.executable, "-m", "edge_agent", "--config", str(config), "run")))
         self._launch(programs)
-
-    def _live(self, api: CentralApi) -> int | None:
-        return api.live_devices() or None
 
     def _invite(self, config: Path, address: str) -> None:
         try:
@@ -248,7 +245,10 @@ class _Rehearsal:
     def _ask_central(self, config: Path, *arguments: str) -> str:
         """Run a central command beside the running central; return its standard output."""
         command = [sys.executable, "-m", "central", "--config", str(config), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=dict(os.environ))
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_ASK_TIMEOUT_S, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise ProgramFailed(f"'central {' '.join(arguments)}' did not end within {_ASK_TIMEOUT_S} s") from error
         if done.returncode != 0:
             raise ProgramFailed(f"'central {' '.join(arguments)}' ended with {done.returncode}: {done.stderr.strip()[-500:]}")
         return done.stdout
@@ -256,14 +256,16 @@ class _Rehearsal:
     def _wait(self, ready: Callable[[], int | None], what: str, limit_s: float, child: Child | None = None) -> int:
         """Tick until `ready` returns something; raise ProgramFailed after the limit or when the program keeps dying."""
         deadline = time.monotonic() + limit_s
-        while True:
-            result = ready()
-            if result is not None:
-                return result
+        while (result := ready()) is None:
             self._tick()
-            if time.monotonic() > deadline or (child is not None and child.restarts >= _MAX_DEATHS_AT_START):
-                said = f"; it said last:\n{child.tail()}" if child is not None else f"; look into {self._folder.root / 'logs'}"
-                raise ProgramFailed(f"waited for {what} without success (at most {limit_s:.0f} s){said}")
+            why = None
+            if time.monotonic() > deadline:
+                why = f"it took more than {limit_s:.0f} s"
+            elif child is not None and child.restarts >= _MAX_DEATHS_AT_START:
+                why = f"it keeps ending, with these last words:\n{child.tail()}"
+            if why is not None:
+                raise ProgramFailed(f"{what} did not get ready: {why}\n  next step: look into {self._folder.root / 'logs'}")
+        return result
 
     def _tick(self) -> None:
         self._stop.check()

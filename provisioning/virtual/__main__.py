@@ -15,6 +15,7 @@ from firmware_profiles.loader import load_profiles
 from protocol.errors import CampusError
 from protocol.site_plan import parse_site_plan
 from provisioning.virtual.control import ControlServer
+from provisioning.virtual.folder import replace_file
 from provisioning.virtual.site import VirtualSite
 
 _SWITCH_INTERVAL_S = 0.0005  # the pacing thread waits at most this long for a control thread
@@ -39,13 +40,13 @@ def _serve(options: argparse.Namespace, stopping: threading.Event) -> None:
     plan = parse_site_plan(options.plan.read_text(encoding="utf-8"), str(options.plan))
     site = VirtualSite(plan, load_profiles(options.profiles).profiles, options.folder, gateways=options.gateway)
     control = ControlServer(site, options.control)
-    if options.write_plan is not None:
-        options.write_plan.write_text(site.rewritten_plan().model_dump_json(by_alias=True, indent=1), encoding="utf-8")
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     gc.collect()
     gc.freeze()
     site.start()
     control.start()
+    if options.write_plan is not None:
+        replace_file(options.write_plan, site.rewritten_plan().model_dump_json(by_alias=True, indent=1))
     sys.stdout.write(json.dumps({"ready": True, "control": control.port, "lines": site.lines()}) + "\n")
     sys.stdout.flush()
     stopping.wait()

@@ -25,7 +25,7 @@ class SiteFolder:
         """Return when this site was started for the first time; counters with a given start count from there."""
         file = self._root / "epoch"
         if not file.exists():
-            _write(file, repr(now_s))
+            replace_file(file, repr(now_s))
         return float(file.read_text())
 
     def link(self, line: str) -> Path:
@@ -37,12 +37,12 @@ class SiteFolder:
         if line not in self._ports:
             with socket.create_server(("127.0.0.1", 0)) as probe:
                 self._ports[line] = probe.getsockname()[1]
-            _write(self._ports_file, json.dumps(self._ports, indent=1))
+            replace_file(self._ports_file, json.dumps(self._ports, indent=1))
         return self._ports[line]
 
     def keep(self, instrument: Instrument) -> None:
         """Save what a device must remember."""
-        _write(self._memory(instrument), instrument.memory())
+        replace_file(self._memory(instrument), instrument.memory())
 
     def recall(self, instrument: Instrument) -> None:
         """Give a device back what it remembered; an unreadable file is reported and left aside."""
@@ -58,8 +58,8 @@ class SiteFolder:
         return self._root / "state" / f"{instrument.device}.json"
 
 
-def _write(file: Path, text: str) -> None:
-    """Replace a file as a whole."""
+def replace_file(file: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new, never a part."""
     fresh = file.with_name(f".{file.name}.new")
     fresh.write_text(text, encoding="utf-8")
     fresh.replace(file)

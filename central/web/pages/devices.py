@@ -82,8 +82,8 @@ def _curve(
         "points": marked(points, quantity),
         "before": line(before, quantity, period, _DAY_MS) if quantity.kind == "instantaneous" else [],
     }
-    facts = {"quantity": quantity, "period_s": period, "points": _table(points, period), "chart": chart, "summary": summarise(points, quantity, period)}
-    return context | facts
+    summary = summarise(points, quantity, period)
+    return context | {"quantity": quantity, "period_s": period, "points": _table(points, period), "chart": chart, "summary": summary}
 
 
 def _table(points: list[Point], period: int) -> list[tuple[Point, bool]]:

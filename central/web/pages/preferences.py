@@ -17,7 +17,7 @@ def router() -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/language/{language}")
-    def choose(request: Request, language: Language, next: str = "/") -> Response:  # noqa: A002 - the name people see in the address
+    def choose(request: Request, language: Language, next: str = "/") -> Response:
         response = RedirectResponse(local_path(next), status_code=303)
         response.set_cookie(LANGUAGE_COOKIE, language.value, max_age=_YEAR_S, path="/", samesite="lax", httponly=True)
         return response

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from protocol.errors import EncodeError
 from protocol.profile import ByteItem, Item, Ratio, RegisterItem
 from protocol.quantities import Kind
 
@@ -41,14 +40,14 @@ def raw_scale(item: Item, ct: int, pt: int) -> RawScale:
 
 
 def encode_bytes(item: ByteItem, raw: int) -> bytes:
-    """Return an item's raw count low byte first: packed BCD with the sign in the top bit (DL/T 645-2007 annex A), or binary."""
+    """Return an item's raw count low byte first: packed BCD with the sign in the top bit (DL/T 645-2007 annex A), or binary.
+
+    What a register cannot hold stays at its end, as in a meter.
+    """
     if not item.is_bcd:
-        return int(raw % 256**item.size).to_bytes(item.size, "little")
-    digits = 2 * item.size
-    magnitude = abs(raw)
-    if magnitude >= 10**digits:
-        raise EncodeError("virtual device: value has more digits than its register", quantity=item.quantity, raw=raw, digits=digits)
-    encoded = bytearray(bcd(magnitude, item.size))
+        return max(0, min((1 << 8 * item.size) - 1, raw)).to_bytes(item.size, "little")
+    highest = (8 if item.signed else 10) * 10 ** (2 * item.size - 1) - 1  # the sign takes the top digit's highest bit
+    encoded = bytearray(bcd(min(abs(raw), highest) if raw > 0 or item.signed else 0, item.size))
     if raw < 0 and item.signed:
         encoded[-1] |= 0x80
     return bytes(encoded)
@@ -72,6 +71,8 @@ def encode_registers(item: RegisterItem, scale: RawScale, value: int) -> list[in
         if item.type.startswith("i"):
             limit = 1 << 8 * size - 1
             raw = max(-limit, min(limit - 1, raw))
+        elif scale.wrap is None:
+            raw = max(0, min((1 << 8 * size) - 1, raw))
         packed = (raw % 256**size).to_bytes(size, "big")
     words = [int.from_bytes(packed[at : at + 2], "big") for at in range(0, len(packed), 2)]
     return words if item.word_order == "big" else words[::-1]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from central.db.embedded import embedded
+from central.db.embedded import embedded, prepare
 from central.db.migrate import migrate
 from central.db.pool import Connection, Pool, connect, open_pool
 from central.metering.import_plan import import_site_plan
@@ -33,6 +33,10 @@ def server_folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def postgres(server_folder: Path) -> Iterator[str]:
     """DSN of a running server that has a migrated template database."""
+    server = prepare(server_folder / "data")
+    site = server.data / "site.conf"
+    site.write_text("fsync = off\nfull_page_writes = off\n")  # hundreds of clones; durability has tests of its own
+    server.account.own(site, 0o600)
     with embedded(server_folder / "data") as dsn:
         with connect(dsn, autocommit=True) as conn:
             conn.execute(f"create database {_TEMPLATE}")

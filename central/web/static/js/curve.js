@@ -51,6 +51,13 @@ function draw(echarts, element) {
   chart.setOption(options(curve, getComputedStyle(document.documentElement)));
 }
 
+function legend(curve, marked) {
+  const names = [curve.name];
+  if (curve.before.length) names.push(curve.before_name);
+  for (const kind of ["estimated", "suspect"]) if (marked(kind).length) names.push(texts.quality[kind]);
+  return names;
+}
+
 function options(curve, style) {
   const colour = (name) => style.getPropertyValue(`--${name}`).trim();
   const clock = new Intl.DateTimeFormat("en-GB", { timeZone: curve.zone, hour: "2-digit", minute: "2-digit" });
@@ -64,7 +71,7 @@ function options(curve, style) {
     aria: { enabled: true, label: { description: curve.description } },
     textStyle: { fontFamily: style.fontFamily },
     grid: { left: 12, right: 20, top: 36, bottom: 8, containLabel: true },
-    legend: { top: 4, right: 16, textStyle: { color: colour("muted") }, data: curve.legend },
+    legend: { top: 4, right: 16, textStyle: { color: colour("muted") }, data: legend(curve, marked) },
     tooltip: {
       trigger: "axis", renderMode: "richText", backgroundColor: colour("surface"), borderColor: colour("line-strong"),
       textStyle: { color: colour("ink") }, axisPointer: { lineStyle: { color: colour("muted") } },

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from typing import Any
 
 import orjson
 import pytest
@@ -126,11 +125,10 @@ def test_unknown_quantity_waits_for_a_newer_central(site: Connection, make_messa
 
 
 def test_replay_stores_what_the_new_plan_knows(
-    site: Connection, import_plan: Callable[..., PlanDiff], plan: str, make_message: Make, make_readings: Any
+    site: Connection, import_plan: Callable[..., PlanDiff], plan: str, make_message: Make, make_readings: MakeReadings
 ):
-    put(
-        site, make_message(1, [*make_readings(1, device="m9"), *make_readings(2, device="nobody")]), make_message(1, make_readings(4), gateway="gw-9")
-    )
+    put(site, make_message(1, [*make_readings(1, device="m9"), *make_readings(2, device="nobody")]))
+    put(site, make_message(1, make_readings(4), gateway="gw-9"))
     assert replay(site, NOW_MS) == 0
     import_plan(site, plan.replace("id: m2", "id: m9").replace("id: gw-2", "id: gw-9"))
     site.commit()

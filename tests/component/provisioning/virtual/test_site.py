@@ -34,12 +34,15 @@ def site(plan: SitePlan, folder: Path) -> Iterator[VirtualSite]:
 def test_meter_on_a_pty_answers_after_line_time(site: VirtualSite, master: Any) -> None:
     port = master(site.lines()["g1/m"])
 
+    asked_s = time.monotonic()
     received = port.ask(REQUEST, len(REPLY))
+    took_s = time.monotonic() - asked_s
     port.close()
 
     (stats,) = (one for name, one in site.stats(detail=True).items() if name == "g1/m")
     exchange = stats["log"][0]
     assert received == REPLY
+    assert took_s >= 40 * 11 / 9600 + exchange["td_s"]  # never faster than the wire
     assert exchange["reply_end_s"] - exchange["request_start_s"] == pytest.approx(40 * 11 / 9600 + exchange["td_s"])
     assert stats["violations"] == {"gap": 0, "collision": 0, "garbage": 0, "settings": 0}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from edge_agent.buffer.outbox import Limits, Outbox
@@ -31,6 +33,13 @@ def readings():
         return [Reading(SeriesKey(device, "energy_active_forward"), NOW_MS + n, n) for n in range(start, start + count)]
 
     return make
+
+
+@pytest.fixture
+def bulky():
+    """2,000 readings that do not compress: about 20 KB."""
+    chance = random.Random(7)
+    return [Reading(SeriesKey("m-1", "energy_active_forward"), NOW_MS, chance.getrandbits(62)) for _ in range(2000)]
 
 
 @pytest.fixture

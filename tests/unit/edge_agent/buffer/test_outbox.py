@@ -13,10 +13,21 @@ from protocol.messages import MAX_READINGS, Event, checksum, decode_stored
 from protocol.reading import Reading, SeriesKey
 
 DAY_MS = 86_400_000
+SMALL = Limits(quota_bytes=2 << 20, min_free_bytes=0)
 
 
 def contents(outbox):
     return [decode_stored(batch.payload, batch.crc32c) for batch in outbox.pending(limit=1000)]
+
+
+def fill(outbox, readings):
+    """Append until the quota refuses; return how many were accepted."""
+    for accepted in range(1000):
+        try:
+            outbox.append_readings(readings)
+        except QuotaExceeded:
+            return accepted
+    pytest.fail("the quota never refused")
 
 
 def codes(outbox):
@@ -161,44 +172,34 @@ def test_closed_outbox_refuses_instead_of_losing(open_outbox, readings):
         outbox.append_readings(readings(1))
 
 
-def test_quota_drops_oldest_acked_first(open_outbox, readings):
-    outbox = open_outbox(limits=Limits(quota_bytes=4 << 20, min_free_bytes=0))
-    outbox.append_readings(readings(1))
-    while outbox.backlog().outbox_bytes < 3 << 20:
-        outbox.append_readings(readings(MAX_READINGS))
-        outbox.acknowledge(1, outbox.epoch, outbox.last_position & 0xFFFFFF)
+def test_quota_drops_oldest_acked_first(open_outbox, bulky):
+    outbox = open_outbox(limits=SMALL)
 
-    for start in range(600):
-        outbox.append_readings(readings(1000, start))
-        outbox.acknowledge(1, outbox.epoch, outbox.last_position & 0xFFFFFF)
+    for seq in range(1, 301):
+        outbox.append_readings(bulky)
+        outbox.acknowledge(1, outbox.epoch, seq)
 
-    assert outbox.backlog().outbox_bytes <= 4 << 20
-    assert outbox.newest(1000)[0].seq > 1
+    assert outbox.backlog().outbox_bytes <= 2 << 20
+    assert 1 < outbox.newest(1000)[0].seq < outbox.newest(1)[0].seq == 300
 
 
-def test_quota_refuses_rather_than_drop_unacked_and_tells_the_gap(open_outbox, readings):
-    outbox = open_outbox(limits=Limits(quota_bytes=2 << 20, min_free_bytes=0))
-    accepted = 0
+def test_quota_refuses_rather_than_drop_unacked_and_tells_the_gap(open_outbox, bulky):
+    outbox = open_outbox(limits=SMALL)
+    accepted = fill(outbox, bulky)
     with pytest.raises(QuotaExceeded):
-        while True:
-            outbox.append_readings(readings(MAX_READINGS))
-            accepted += 1
-    with pytest.raises(QuotaExceeded):
-        outbox.append_readings(readings(7))
+        outbox.append_readings(bulky[:7])
 
     assert sum(batch.kind == "readings" for batch in outbox.pending(limit=10_000)) == accepted
     outbox.acknowledge(1, outbox.epoch, accepted)
-    outbox.append_readings(readings(1))
+    outbox.append_readings(bulky)
     assert codes(outbox) == ["outbox.full", "outbox.gap"]
-    gap = [event for batch in outbox.pending() if batch.kind == "events" for event in decode_stored(batch.payload)[1]][-1]
-    assert (gap.data["calls"], gap.data["readings"]) == (2, MAX_READINGS + 7)
+    gap = decode_stored(outbox.pending()[1].payload)[1][0]
+    assert (gap.data["calls"], gap.data["readings"]) == (2, len(bulky) + 7)
 
 
-def test_events_may_use_the_reserve_behind_the_quota(open_outbox, readings):
-    outbox = open_outbox(limits=Limits(quota_bytes=2 << 20, min_free_bytes=0))
-    with pytest.raises(QuotaExceeded):
-        while True:
-            outbox.append_readings(readings(MAX_READINGS))
+def test_events_may_use_the_reserve_behind_the_quota(open_outbox, bulky):
+    outbox = open_outbox(limits=SMALL)
+    fill(outbox, bulky)
 
     outbox.append_events([Event(code="door.open", at_ms=1, severity="info", message="still told")])
 

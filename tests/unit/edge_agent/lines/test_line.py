@@ -106,17 +106,18 @@ def test_late_reply_of_one_device_is_not_taken_for_the_next_ones(line: Line, por
     assert port.sent[1][0] >= first_ended + TIMING.quiet_s
 
 
-def test_late_modbus_reply_is_not_taken_for_an_equally_long_read(line: Line, port: Any) -> None:
+def test_late_modbus_reply_goes_to_its_own_read_not_to_the_next_of_equal_length(line: Line, port: Any) -> None:
     first, second = modbus.read_request(1, 3, 0, 1), modbus.read_request(1, 3, 100, 1)
-    late, right = bytes.fromhex("010302AAAA") + crc("010302AAAA"), bytes.fromhex("0103020007") + crc("0103020007")
-    port.answer = lambda request: [(0.9, late)] if request == first else [(0.02, right)]
-    with pytest.raises(NoReply):
-        line.exchange(Transaction(first, modbus.ReplyDecoder(first), lambda reply: True), TIMING)
-    port.arrive(port.sent[0][0] + 0.95, b"")
+    replies = {first: [(0.45, bytes.fromhex("010302AAAA") + crc("010302AAAA"))], second: [(0.02, bytes.fromhex("0103020007") + crc("0103020007"))]}
+    port.answer = lambda request: replies[request]
+    learned = ExchangeTiming(gap_s=0.03, first_byte_s=0.2, between_bytes_s=0.15, quiet_s=0.5)
 
-    exchange = line.exchange(Transaction(second, modbus.ReplyDecoder(second), lambda reply: True), ExchangeTiming(0.25, 0.7, 0.15, 0.5))
+    values = [
+        modbus.reply_registers(asked, line.exchange(Transaction(asked, modbus.ReplyDecoder(asked), lambda reply: True), learned).reply)
+        for asked in (first, second)
+    ]
 
-    assert modbus.reply_registers(second, exchange.reply) == [7]
+    assert values == [[0xAAAA], [7]]
 
 
 def crc(frame: str) -> bytes:
