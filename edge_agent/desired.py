@@ -29,10 +29,18 @@ class Changes:
 
 
 def read_lines_message(body: bytes, gateway: str, profiles: Mapping[str, AnyProfile]) -> LinesDocument:
-    """Return the document central sent. Raises MessageError (not a document) or ConfigError (a document that cannot be run)."""
+    """Return the document central sent, checked. Raises MessageError (not a document) or ConfigError (a document that cannot be run)."""
     document = decode_record(LinesDocument, body)
-    _raise([problem for _, problem in problems(document, gateway, profiles)])
+    check(document, gateway, profiles)
     return document
+
+
+def check(document: LinesDocument, gateway: str, profiles: Mapping[str, AnyProfile]) -> None:
+    """Raise one ConfigError with everything that keeps this box from running the document."""
+    found = [problem for _, problem in problems(document, gateway, profiles)]
+    if found:
+        more = f" (+{len(found) - _SHOWN} more)" if len(found) > _SHOWN else ""
+        raise ConfigError("; ".join(found[:_SHOWN]) + more, problems=len(found))
 
 
 def read_lines_file(text: str, name: str, gateway: str, profiles: Mapping[str, AnyProfile]) -> LinesDocument:
@@ -82,9 +90,3 @@ def _owned(line: Line) -> str:
     if isinstance(port, TcpServerPort):
         return f"{port.host}:{port.port} {port.registration}".strip()
     return f"{port.host}:{port.port}"
-
-
-def _raise(found: Sequence[str]) -> None:
-    if found:
-        more = f" (+{len(found) - _SHOWN} more)" if len(found) > _SHOWN else ""
-        raise ConfigError("; ".join(found[:_SHOWN]) + more, problems=len(found))

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from edge_agent.buffer.settings_store import Document, SettingsStore
-from edge_agent.desired import read_lines_file, read_lines_message
+from edge_agent.desired import check, read_lines_file, read_lines_message
 from protocol.errors import CampusError, ConfigError
-from protocol.messages import LinesDocument, Reported, ReportedDocument
+from protocol.messages import LinesDocument, Reported, ReportedDocument, decode_record
 from protocol.profile import AnyProfile
 
 _LOG = logging.getLogger(__name__)
@@ -104,11 +104,12 @@ class Documents:
         try:
             if name != LINES:
                 raise ConfigError(f"document {name!r} is not one this version knows")
-            document = read_lines_message(body, self._gateway, self._profiles)
+            document = decode_record(LinesDocument, body)
             version = document.version
-            if version == running and self._refusals.get(name) is None:
+            if version == running and name not in self._refusals:
                 return
-            self._check(version, running)
+            self._check_version(version, running)
+            check(document, self._gateway, self._profiles)
             if version > running:
                 self._store.keep(Document(name, version, body))
             self._run(document)
@@ -117,7 +118,7 @@ class Documents:
             if name in self._refusals or len(self._refusals) < _MAX_NAMES:
                 self._refusals[name] = ReportedDocument(version=running, refused_version=version, error=str(error)[:2000])
 
-    def _check(self, version: int, running: int) -> None:
+    def _check_version(self, version: int, running: int) -> None:
         if self._local_file is not None:
             raise ConfigError(f"this box takes its lines from {self._local_file.name}; remove [lines] file from its settings to use the server's")
         if version < running:

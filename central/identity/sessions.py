@@ -29,8 +29,8 @@ def open_session(conn: Connection, account_id: int, now: float, replaces: str | 
     if replaces:
         end_session(conn, replaces)
     secret = new_secret()
+    conn.execute(_SQL["end_surplus_sessions"], {"account_id": account_id, "now": now, "idle_s": IDLE_S, "keep": KEEP_PER_ACCOUNT - 1})
     conn.execute(_SQL["add_session"], {"token_digest": digest(secret), "account_id": account_id, "now": now, "absolute_s": ABSOLUTE_S})
-    conn.execute(_SQL["end_surplus_sessions"], {"account_id": account_id, "now": now, "idle_s": IDLE_S, "keep": KEEP_PER_ACCOUNT})
     return secret
 
 

@@ -33,6 +33,10 @@ class Rows:
     def __len__(self) -> int:
         return len(self.value)
 
+    def where(self, keep: npt.NDArray[np.bool_]) -> Rows:
+        """The rows a mask chooses."""
+        return Rows(self.series_id[keep], self.measured_at_ms[keep], self.value[keep], self.quality[keep])
+
 
 def concatenate(parts: Sequence[Rows]) -> Rows:
     """Several sets of rows as one, in order."""

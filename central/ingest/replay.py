@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows, run
-from central.ingest.pack import concatenate
+from central.ingest.pack import pack
 from central.ingest.quarantine import put
 from central.ingest.series import SeriesIds
-from central.ingest.store import UNKNOWN_DEVICE, UNKNOWN_GATEWAY, UNKNOWN_QUANTITY, append_events, events_of, insert_new, sift
+from central.ingest.sift import UNKNOWN_DEVICE, UNKNOWN_GATEWAY, UNKNOWN_QUANTITY, sift
+from central.ingest.store import append_events, insert_new
 from central.ingest.verify import Sound, verify
 from central.mqtt.session import Message
 from protocol.messages import Columns
@@ -45,16 +46,14 @@ def _replay_one(conn: Connection, entry: _Waiting, now_ms: int) -> bool:
     sound = verify(Message(entry.topic, bytes(entry.payload), entry.properties), now_ms)
     if not isinstance(sound, Sound) or not _gateway_known(conn, sound.batch.gateway):
         return False
-    series = SeriesIds()
-    if isinstance(sound.content, Columns):
-        series.learn(conn, sound.content.series)
-        work = sift(series, [sound])
-        if not work.parts:
-            return False
-        insert_new(conn, concatenate(work.parts))
-        put(conn, work.poison)
-    else:
-        append_events(conn, events_of(sound))
+    keys = sound.content.series if isinstance(sound.content, Columns) else ()
+    sifted = sift(sound, SeriesIds().resolve(conn, [keys])[0])
+    if sifted.rows is None and not sifted.events:
+        return False
+    if sifted.rows is not None:
+        insert_new(conn, pack(sifted.rows))
+    append_events(conn, sifted.numbered_events())
+    put(conn, sifted.strays)
     run(conn, _SQL["mark_replayed"], ids=[entry.id])
     return True
 

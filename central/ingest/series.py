@@ -1,8 +1,9 @@
-"""Series ids by (device, quantity), remembered in the process: the table has one row a series and is asked once for each."""
+"""Series ids by device and quantity, remembered in the process: the table has one row a series and is asked once for each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from central.db.pool import Connection
@@ -11,6 +12,8 @@ from protocol.quantities import QUANTITIES
 from protocol.reading import SeriesKey
 
 _SQL = load_statements("central.ingest")
+_NONE: dict[str, int] = {}
+Ids = list[int | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,24 +24,39 @@ class _Found:
 
 
 class SeriesIds:
-    """The cache. Only series that exist enter it, so it never outgrows the registry; unknown devices are asked for every time."""
+    """The cache, nested by text because hashing 10,000 keys a commit is what ingest would mostly do otherwise.
+
+    Only series that exist enter it, so it never outgrows the registry; unknown devices are asked for every time.
+    """
 
     def __init__(self) -> None:
-        self._ids: dict[SeriesKey, int] = {}
+        self._ids: dict[str, dict[str, int]] = defaultdict(dict)
 
-    def learn(self, conn: Connection, keys: Iterable[SeriesKey]) -> None:
-        """Look up the keys not known yet and create series for known devices. Its own transaction: an id stays valid if the batch fails."""
-        missing = sorted({key for key in keys if key not in self._ids and key.quantity in QUANTITIES and "\0" not in key.device})
+    def resolve(self, conn: Connection, batches: Sequence[Sequence[SeriesKey]]) -> list[Ids]:
+        """Ids of each batch's keys; None where there is no such device or the quantity is none of the vocabulary.
+
+        Creates the series of known devices in a transaction of its own: an id stays valid when the batch fails.
+        """
+        found = [self._find(keys) for keys in batches]
+        missing = {key for keys, ids in zip(batches, found, strict=True) if None in ids for key in keys if self._may_exist(key)}
         if not missing:
-            return
+            return found
+        self._learn(conn, sorted(missing))
+        return [self._find(keys) for keys in batches]
+
+    def _find(self, keys: Sequence[SeriesKey]) -> Ids:
+        known = self._ids
+        return [known.get(key.device, _NONE).get(key.quantity) for key in keys]
+
+    def _may_exist(self, key: SeriesKey) -> bool:
+        return key.quantity in QUANTITIES and "\0" not in key.device and key.quantity not in self._ids.get(key.device, _NONE)
+
+    def _learn(self, conn: Connection, missing: Sequence[SeriesKey]) -> None:
+        pairs = {"devices": [key.device for key in missing], "quantities": [key.quantity for key in missing]}
         with conn.transaction():
-            pairs = {"devices": [key.device for key in missing], "quantities": [key.quantity for key in missing]}
             found = rows(conn, _SQL["find_series"], _Found, **pairs)
             if len(found) < len(missing):
                 run(conn, _SQL["create_series"], **pairs)
                 found = rows(conn, _SQL["find_series"], _Found, **pairs)
-        self._ids.update((SeriesKey(row.device, row.quantity), row.id) for row in found)
-
-    def get(self, key: SeriesKey) -> int | None:
-        """The id, or None where `learn` found no such device or the quantity is none of the vocabulary."""
-        return self._ids.get(key)
+        for row in found:
+            self._ids[row.device][row.quantity] = row.id

@@ -1,33 +1,45 @@
-"""One group of batches into the database, exactly once, in one transaction.
+"""One group of messages into the database, exactly once, in one transaction.
 
-Fast path: ledger rows, then a plain binary COPY. When a reading is already there the COPY fails, the transaction is rolled back and the whole
-group takes the slow path once: COPY into a temporary table, insert what is new, report where a different value was refused.
+Everything that needs no transaction is done before it begins. Fast path: ledger rows, then a plain binary COPY. When a reading is already there
+the COPY fails, the transaction is rolled back and the whole group takes the slow path once: COPY into a temporary table, insert what is new,
+report where a different value was refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import orjson
 
 from central.db.copy import copy_in
 from central.db.pool import Connection, UniqueViolation
 from central.db.statements import load_statements, rows, run
-from central.ingest.pack import Rows, concatenate, pack
+from central.ingest.pack import concatenate, pack
 from central.ingest.quarantine import put
 from central.ingest.receipts import Receipt, ranges_by_epoch
 from central.ingest.series import SeriesIds
+from central.ingest.sift import OLD_GENERATION, Sifted, check_generation, sift
 from central.ingest.verify import Poison, Sound
-from central.mqtt.session import Message
-from protocol.messages import BatchId, Columns, Event, encode_readings
-from protocol.quantities import QUANTITIES
-from protocol.reading import SeriesKey
+from protocol.messages import BatchId, Columns, Event
 
 _SQL = load_statements("central.ingest")
 _MAX_NOTIFY_BYTES = 7999  # PostgreSQL refuses a NOTIFY payload of 8000 bytes
 ANY_DEVICE = "*"
+Item = Sifted | Poison
+Insert = Callable[[Connection, bytes], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group ready for its transaction: one message of each identity (a sound one if there is one), messages without identity, the packed
+    readings of all of it, batches of boxes newer than registered, and how many repeated an identity of the group."""
+
+    identified: Mapping[BatchId, Item]
+    unidentified: Sequence[Poison]
+    packed: bytes
+    newer: Sequence[BatchId]
+    repeated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,31 +54,37 @@ class Stored:
     conflicts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What is left of a group once everything that must not be stored has been taken out."""
-
-    batches: list[Sound]
-    poison: list[Poison]
-    parts: list[Rows]
-    latest_ms: dict[str, int]
-
-
 def store(conn: Connection, series: SeriesIds, arrivals: Sequence[Sound | Poison]) -> Stored:
     """Store a group and commit. Nothing of it is stored when this raises."""
-    series.learn(conn, _keys(arrivals))
+    return commit(conn, prepare(conn, series, arrivals))
+
+
+def prepare(conn: Connection, series: SeriesIds, arrivals: Sequence[Sound | Poison]) -> Group:
+    """Check generations, resolve series, pack. Writes nothing but series that are new."""
+    judged, newer = _check_generations(conn, arrivals)
+    sounds = [item for item in judged if isinstance(item, Sound)]
+    resolved = series.resolve(conn, [sound.content.series if isinstance(sound.content, Columns) else () for sound in sounds])
+    identified: dict[BatchId, Item] = {item.batch: item for item in judged if isinstance(item, Poison) and item.batch}
+    identified |= {sound.batch: sift(sound, ids) for sound, ids in zip(reversed(sounds), reversed(resolved), strict=True)}
+    unidentified = [item for item in judged if isinstance(item, Poison) and item.batch is None]
+    repeated = len(judged) - len(unidentified) - len(identified)
+    return Group(identified, unidentified, _packed(identified.values()), newer, repeated)
+
+
+def commit(conn: Connection, group: Group) -> Stored:
+    """Run the group's transaction, again on the slow path where a reading is known already."""
     try:
         with conn.transaction():
-            return _store(conn, series, arrivals, _copy)
+            return _commit(conn, group, _copy)
     except UniqueViolation:
         with conn.transaction():
-            return _store(conn, series, arrivals, insert_new)
+            return _commit(conn, group, insert_new)
 
 
-def insert_new(conn: Connection, incoming: Rows) -> int:
+def insert_new(conn: Connection, packed: bytes) -> int:
     """The slow path: insert the readings that are new; a known one with another value becomes an event. Returns how many such there were."""
     run(conn, _SQL["create_incoming"])
-    copy_in(conn, _SQL["copy_incoming"], pack(incoming))
+    copy_in(conn, _SQL["copy_incoming"], packed)
     run(conn, _SQL["insert_incoming"])
     conflicts = rows(conn, _SQL["conflicts"], Conflicting)
     run(conn, _SQL["drop_incoming"])
@@ -96,20 +114,6 @@ class Conflicting:
         )
 
 
-def sift(series: SeriesIds, batches: Iterable[Sound]) -> _Work:
-    """Split readings into rows for the table and parts for quarantine (unknown device, unknown quantity)."""
-    work = _Work(list(batches), [], [], {})
-    for sound in work.batches:
-        if isinstance(sound.content, Columns) and len(sound.content):
-            _sift_columns(series, sound, sound.content, work)
-    return work
-
-
-def events_of(sound: Sound) -> list[tuple[BatchId | None, int, Event]]:
-    """The events of a message as `append_events` takes them; none for readings."""
-    return [] if isinstance(sound.content, Columns) else [(sound.batch, position, event) for position, event in enumerate(sound.content)]
-
-
 def append_events(conn: Connection, events: Sequence[tuple[BatchId | None, int, Event]]) -> None:
     """Append (identity, position in its batch, event); an event of a known identity and position is there already and is skipped."""
     if not events:
@@ -118,86 +122,57 @@ def append_events(conn: Connection, events: Sequence[tuple[BatchId | None, int, 
     run(conn, _SQL["append_events"], **dict(zip(_EVENT_COLUMNS, map(list, columns), strict=True)))
 
 
-def _keys(arrivals: Iterable[Sound | Poison]) -> set[SeriesKey]:
-    return {key for sound in arrivals if isinstance(sound, Sound) and isinstance(sound.content, Columns) for key in sound.content.series}
-
-
-def _store(conn: Connection, series: SeriesIds, arrivals: Sequence[Sound | Poison], insert: Callable[[Connection, Rows], int]) -> Stored:
-    judged = _check_generations(conn, arrivals)
-    identified, unidentified = _by_identity(judged)
-    new = _enter(conn, identified)
-    work = sift(series, [item for item in new if isinstance(item, Sound)])
-    poison = [*work.poison, *unidentified, *(item for item in new if isinstance(item, Poison))]
-    readings = concatenate(work.parts) if work.parts else None
-    conflicts = insert(conn, readings) if readings is not None else 0
-    append_events(
-        conn, [(one.batch, n, event) for one in work.batches if not isinstance(one.content, Columns) for n, event in enumerate(one.content)]
-    )
-    put(conn, poison)
-    if work.latest_ms:
-        conn.execute(_SQL["notify_devices"], {"devices": _notice(work.latest_ms)})
-    receipts = _advance(conn, [batch for batch, item in identified.items() if not _outdated(item)])
-    return Stored(receipts, work.latest_ms, len(readings) if readings else 0, len(judged) - len(unidentified) - len(new), len(poison), conflicts)
-
-
-def _copy(conn: Connection, readings: Rows) -> int:
-    copy_in(conn, _SQL["copy_readings"], pack(readings))
-    return 0
-
-
 @dataclass(frozen=True, slots=True)
 class _Generation:
     gateway: str
     generation: int
 
 
-def _check_generations(conn: Connection, arrivals: Sequence[Sound | Poison]) -> list[Sound | Poison]:
-    """Turn batches of unknown gateways and of boxes that were replaced into poison; remember a new box's higher generation."""
+def _check_generations(conn: Connection, arrivals: Sequence[Sound | Poison]) -> tuple[list[Sound | Poison], list[BatchId]]:
+    """Batches of unknown and of replaced boxes become poison; those of a generation newer than registered are returned beside."""
     gateways = {item.batch.gateway for item in arrivals if item.batch}
-    registered = {row.gateway: row.generation for row in rows(conn, _SQL["registered_generations"], _Generation, gateways=list(gateways))}
-    judged = [_check_generation(item, registered) if isinstance(item, Sound) else item for item in arrivals]
-    newer = [item.batch for item in judged if isinstance(item, Sound) and item.batch.generation > registered[item.batch.gateway]]
-    if newer:
-        run(conn, _SQL["adopt_generations"], gateways=[batch.gateway for batch in newer], generations=[batch.generation for batch in newer])
-    return judged
+    with conn.transaction():
+        found = rows(conn, _SQL["registered_generations"], _Generation, gateways=list(gateways)) if gateways else []
+    registered = {row.gateway: row.generation for row in found}
+    judged = [check_generation(item, registered) if isinstance(item, Sound) else item for item in arrivals]
+    return judged, [item.batch for item in judged if isinstance(item, Sound) and item.batch.generation > registered[item.batch.gateway]]
 
 
-UNKNOWN_GATEWAY, UNKNOWN_DEVICE, UNKNOWN_QUANTITY = "gateway.unknown", "device.unknown", "quantity.unknown"
-_OLD_GENERATION = "batch.old_generation"
+def _packed(items: Iterable[Item]) -> bytes:
+    parts = [item.rows for item in items if isinstance(item, Sifted) and item.rows is not None]
+    return pack(concatenate(parts)) if parts else b""
 
 
-def _check_generation(sound: Sound, registered: dict[str, int]) -> Sound | Poison:
-    known = registered.get(sound.batch.gateway)
-    if known is None:
-        return Poison(sound.message, sound.batch, UNKNOWN_GATEWAY, f"gateway {sound.batch.gateway!r} is on no site plan; import one that has it")
-    if sound.batch.generation < known:
-        text = f"generation {sound.batch.generation} of gateway {sound.batch.gateway!r} was replaced by {known}; is the old box still running?"
-        return Poison(sound.message, sound.batch, _OLD_GENERATION, text)
-    return sound
+def _commit(conn: Connection, group: Group, insert: Insert) -> Stored:
+    entered = _enter(conn, group.identified)
+    fresh = [item for item in entered if isinstance(item, Sifted)]
+    whole = len(entered) == len(group.identified)
+    packed = group.packed if whole else _packed(fresh)
+    conflicts = insert(conn, packed) if packed else 0
+    append_events(conn, [row for item in fresh for row in item.numbered_events()])
+    poison = [*group.unidentified, *(item for item in entered if isinstance(item, Poison)), *(stray for item in fresh for stray in item.strays)]
+    put(conn, poison)
+    if group.newer:
+        run(conn, _SQL["adopt_generations"], gateways=[one.gateway for one in group.newer], generations=[one.generation for one in group.newer])
+    latest_ms = _latest(fresh)
+    if latest_ms:
+        conn.execute(_SQL["notify_devices"], {"devices": _notice(latest_ms)})
+    receipts = _advance(conn, [batch for batch, item in group.identified.items() if not _outdated(item)])
+    readings = sum(len(item.rows) for item in fresh if item.rows is not None)
+    duplicates = group.repeated + len(group.identified) - len(entered)
+    return Stored(receipts, latest_ms, readings, duplicates, len(poison), conflicts)
 
 
-def _outdated(item: Sound | Poison) -> bool:
-    """A replaced box gets no receipt: the retained one belongs to its successor."""
-    return isinstance(item, Poison) and item.reason == _OLD_GENERATION
+def _copy(conn: Connection, packed: bytes) -> int:
+    copy_in(conn, _SQL["copy_readings"], packed)
+    return 0
 
 
-def _by_identity(items: Iterable[Sound | Poison]) -> tuple[dict[BatchId, Sound | Poison], list[Poison]]:
-    """First arrival of each identity, and what has none."""
-    identified: dict[BatchId, Sound | Poison] = {}
-    unidentified: list[Poison] = []
-    for item in items:
-        if item.batch is not None:
-            identified.setdefault(item.batch, item)
-        elif isinstance(item, Poison):
-            unidentified.append(item)
-    return identified, unidentified
-
-
-def _enter(conn: Connection, identified: dict[BatchId, Sound | Poison]) -> list[Sound | Poison]:
+def _enter(conn: Connection, identified: Mapping[BatchId, Item]) -> list[Item]:
     """Write the ledger; returns what was not in it yet."""
     if not identified:
         return []
-    counts = [_count(item) for item in identified.values()]
+    items = list(identified.values())
     entered = rows(
         conn,
         _SQL["enter_batches"],
@@ -206,49 +181,25 @@ def _enter(conn: Connection, identified: dict[BatchId, Sound | Poison]) -> list[
         generation=[batch.generation for batch in identified],
         epoch=[batch.epoch for batch in identified],
         seq=[batch.seq for batch in identified],
-        outcome=["stored" if isinstance(item, Sound) else "quarantined" for item in identified.values()],
-        readings=[readings for readings, _ in counts],
-        events=[events for _, events in counts],
+        outcome=["stored" if isinstance(item, Sifted) else "quarantined" for item in items],
+        readings=[len(item.rows) if isinstance(item, Sifted) and item.rows is not None else 0 for item in items],
+        events=[len(item.events) if isinstance(item, Sifted) else 0 for item in items],
     )
-    return [identified[batch] for batch in entered]
+    return items if len(entered) == len(items) else [identified[batch] for batch in entered]
 
 
-def _count(item: Sound | Poison) -> tuple[int, int]:
-    if isinstance(item, Poison):
-        return 0, 0
-    return (len(item.content), 0) if isinstance(item.content, Columns) else (0, len(item.content))
+def _outdated(item: Item) -> bool:
+    """A replaced box gets no receipt: the retained one belongs to its successor."""
+    return isinstance(item, Poison) and item.reason == OLD_GENERATION
 
 
-def _sift_columns(series: SeriesIds, sound: Sound, data: Columns, work: _Work) -> None:
-    found = [series.get(key) for key in data.series]
-    index = np.asarray(data.index, np.int64)
-    at_ms = np.asarray(data.measured_at_ms, np.int64)
-    ids = np.asarray([-1 if one is None else one for one in found], np.int64)[index]
-    columns = Rows(ids, at_ms, np.asarray(data.value, np.int64), np.asarray(data.quality, np.int64))
-    if None in found:
-        work.poison.extend(_unknown(sound, data, found))
-        known = ids >= 0
-        columns = Rows(ids[known], at_ms[known], columns.value[known], columns.quality[known])
-    if len(columns):
-        work.parts.append(columns)
-    newest = np.full(len(found), -1, np.int64)
-    np.maximum.at(newest, index, at_ms)
-    for key, one, at in zip(data.series, found, newest.tolist(), strict=True):
-        if one is not None and at > work.latest_ms.get(key.device, -1):
-            work.latest_ms[key.device] = at
-
-
-def _unknown(sound: Sound, data: Columns, found: Sequence[int | None]) -> Iterable[Poison]:
-    """The readings without a series, as batches of their own that can be replayed once the registry knows the device."""
-    for reason, wanted in ((UNKNOWN_QUANTITY, False), (UNKNOWN_DEVICE, True)):
-        chosen = {n for n, key in enumerate(data.series) if found[n] is None and (key.quantity in QUANTITIES) is wanted}
-        if not chosen:
-            continue
-        keep = [n for n, series_index in enumerate(data.index) if series_index in chosen]
-        part = Columns(data.series, *([column[n] for n in keep] for column in (data.index, data.measured_at_ms, data.value, data.quality)))
-        names = sorted({data.series[n].device if wanted else data.series[n].quantity for n in chosen})
-        text = f"{len(keep)} readings of {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}: {reason}; the rest of the batch is stored"
-        yield Poison(Message(sound.message.topic, encode_readings(sound.batch, part), {}), sound.batch, reason, text)
+def _latest(items: Iterable[Sifted]) -> dict[str, int]:
+    latest: dict[str, int] = {}
+    for item in items:
+        for device, at in item.latest_ms.items():
+            if at > latest.get(device, -1):
+                latest[device] = at
+    return latest
 
 
 def _notice(devices: Iterable[str]) -> str:

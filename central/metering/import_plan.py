@@ -43,7 +43,7 @@ def import_site_plan(conn: Connection, text: str, name: str, actor: str, preview
         _move(conn, ended, begun)
         refresh_documents(conn)
         run(conn, _SQL["notify_registry"])
-        return _remember(conn, plan, text, name, actor, diff, plan.site)
+        return _remember(conn, text, name, actor, diff, plan.site)
 
 
 @cache
@@ -104,10 +104,9 @@ def _move(conn: Connection, ended: Sequence[Stay], begun: Sequence[Stay]) -> Non
     run(conn, _SQL["begin_stays"], rows=rows_json)
 
 
-def _remember(conn: Connection, plan: SitePlan, text: str, name: str, actor: str, diff: PlanDiff, site: Site) -> PlanDiff:
+def _remember(conn: Connection, text: str, name: str, actor: str, diff: PlanDiff, site: Site) -> PlanDiff:
     """Keep the plan's text unless it is the newest one already. The summary says whose plan it is, so that pages need not parse the text."""
     summary = {
-        "site": plan.site.model_dump(mode="json"),
         "site": site.model_dump(),
         "created": diff.created,
         "updated": diff.updated,

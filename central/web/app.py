@@ -49,7 +49,7 @@ def create_app(central: Central) -> FastAPI:
     app.include_router(gateways.router(central))
     app.include_router(quarantine.router(central))
     app.include_router(search.router(central))
-    app.include_router(live.router(central))
+    app.include_router(live.router())
     app.include_router(metering_routes.router(central))
     app.include_router(fleet_routes.router(central))
     app.include_router(ingest_routes.router(central))

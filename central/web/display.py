@@ -38,7 +38,7 @@ def exact(quantity: Quantity, value: int) -> str:
 
 def raw(quantity: Quantity, value: int) -> str:
     """The stored integer with its base unit."""
-    unit = "" if quantity.base_unit in {"state", "word", "count"} else _GAP + quantity.base_unit
+    unit = "" if quantity.base_unit in {"state", "word", "count"} else _GAP + quantity.base_unit.replace("permille", "‰")
     return f"{value:,}{unit}"
 
 

@@ -35,23 +35,12 @@ _RETRY_MS = 3000
 _PERMISSION = "metering.read"
 
 
-def router(central: Central) -> APIRouter:
-    """The live route. Needs `app.state.hub`."""
+def router() -> APIRouter:
+    """The live route."""
     routes = APIRouter(include_in_schema=False)
 
-    def watched(devices: str, principal: Annotated[Principal, Depends(require(_PERMISSION))]) -> frozenset[str]:
-        """The devices asked for, after checking that each exists and may be seen."""
-        codes = frozenset(code for code in devices.split(",") if code)
-        if not 1 <= len(codes) <= MAX_DEVICES:
-            raise ConfigError(f"a live stream watches 1 to {MAX_DEVICES} devices, got {len(codes)}")
-        with central.pool.connection() as conn:
-            known = {row[0] for row in conn.execute(_SQL["known_devices"], {"codes": sorted(codes)})}
-        if unknown := sorted(codes - known):
-            raise NotFound(f"there is no device {unknown[0]!r}", devices=unknown)
-        return codes
-
     @routes.get("/live")
-    async def live(request: Request, codes: Annotated[frozenset[str], Depends(watched)]) -> StreamingResponse:
+    async def live(request: Request, codes: Annotated[frozenset[str], Depends(watched_devices)]) -> StreamingResponse:
         hub: Hub = request.app.state.hub
         if hub.full:
             raise StorageBusy("too many live pages are open; try again later")
@@ -59,6 +48,19 @@ def router(central: Central) -> APIRouter:
         return StreamingResponse(_events(hub, codes, _still_allowed(request)), media_type="text/event-stream", headers=headers)
 
     return routes
+
+
+def watched_devices(request: Request, devices: str, principal: Annotated[Principal, Depends(require(_PERMISSION))]) -> frozenset[str]:
+    """Dependency: the devices asked for, after checking that each exists and may be seen."""
+    codes = frozenset(code for code in devices.split(",") if code)
+    if not 1 <= len(codes) <= MAX_DEVICES:
+        raise ConfigError(f"a live stream watches 1 to {MAX_DEVICES} devices, got {len(codes)}")
+    central: Central = request.app.state.central
+    with central.pool.connection() as conn:
+        known = {row[0] for row in conn.execute(_SQL["known_devices"], {"codes": sorted(codes)})}
+    if unknown := sorted(codes - known):
+        raise NotFound(f"there is no device {unknown[0]!r}", devices=unknown)
+    return codes
 
 
 def fetch_latest(central: Central, codes: Sequence[str]) -> Snapshot:

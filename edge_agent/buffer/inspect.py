@@ -45,7 +45,7 @@ def inspect(directory: Path, newest_batches: int) -> Summary:
 
 
 def _summary(db: sqlite3.Connection, path: Path, newest_batches: int) -> Summary:
-    held = epochs.load(db)
+    held = epochs.load(db) if db.execute("PRAGMA user_version").fetchone()[0] else []
     if not held:
         raise NotFound(f"{path} is empty; the agent has not begun an epoch yet")
     current = held[-1]

@@ -4,7 +4,7 @@ A batch is accepted when `append_*` returns: it is committed with an fsync. It l
 that central can ask again after a failover. When the byte quota (or the disk) is used up, acked rows go first; unacked ones are never deleted, new
 ones are refused instead and the gap is told by an event.
 
-The file is longer than others because one lock, one connection and the counters that must agree with both belong together.
+The file is longer than others because appending, receipts and room share one lock and one set of counters.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +22,7 @@ from pathlib import Path
 from edge_agent.buffer import database, epochs, salvage
 from edge_agent.buffer.drafts import Draft, Kind, event_drafts, is_storable, reading_drafts, unstorable_event
 from edge_agent.buffer.epochs import Epoch
+from edge_agent.buffer.outbox_file import OutboxFile
 from protocol.errors import CampusError, QuotaExceeded, StorageError
 from protocol.messages import BatchId, Columns, Event, checksum, decode_stored
 from protocol.reading import Reading
@@ -35,6 +36,7 @@ _MAX_RANGE = 64
 _HOUR_MS = 3_600_000
 _RESERVE_SHARE = 16  # the last 1/16 of the quota is for events, so that "full" can still be told
 _SELECT = "SELECT position, kind, created_ms, count, crc32c, payload FROM batch WHERE position BETWEEN ? AND ? ORDER BY position"
+_LOWEST = "SELECT min(position) FROM batch WHERE position BETWEEN ? AND ?"
 _DELETE_OLDEST = "DELETE FROM batch WHERE position IN (SELECT position FROM batch WHERE position BETWEEN ? AND ? ORDER BY position LIMIT ?)"
 
 
@@ -93,24 +95,20 @@ class Outbox:
     """The one owner of `directory/outbox.db`. Every method may be called from any thread.
 
     Raises StorageBusy at once if another process owns the directory. A damaged file never stops the start: it is set aside, what can be read is
-    carried over, and an event tells it. `incarnation` rises when positions handed out before have lost their meaning.
+    carried over, and an event tells it.
     """
 
     def __init__(self, directory: Path, gateway: str, generation: int, limits: Limits, *, now_ms: Callable[[], int]) -> None:
         self.gateway = gateway
-        self.incarnation = 0
-        self._generation = generation
-        self._path = directory / database.FILE_NAME
         self._limits = limits
         self._now_ms = now_ms
         self._lock = threading.RLock()
-        self._db: sqlite3.Connection | None = None
-        self._epochs: list[Epoch] = []
+        self._file = OutboxFile(directory, gateway, generation, now_ms, self._tell)
         self._refusal: _Refusal | None = None
         self._appended: Callable[[], None] = _nobody
         self._owner = database.own(directory)
         try:
-            self._start()
+            self._file.start()
         except BaseException:
             self.close()
             raise
@@ -144,7 +142,7 @@ class Outbox:
         """
         found: list[Stored] = []
         with self._lock:
-            for epoch in self._held():
+            for epoch in self._file.held():
                 first = max(after, epoch.position(epoch.acked)) + 1
                 last = epoch.position(epoch.last) if upto is None else min(upto, epoch.position(epoch.last))
                 if first <= last and len(found) < limit:
@@ -154,7 +152,7 @@ class Outbox:
     def range(self, first: int, last: int) -> list[Stored]:
         """Batches at positions first..last of one epoch (at most 64), acked or not. One that is gone is answered by an event of its identity."""
         with self._lock:
-            epoch = self._epoch_at(first)
+            epoch = self._file.epoch_at(first)
             if epoch is None:
                 return []
             last = min(last, epoch.position(epoch.last), first + _MAX_RANGE - 1)
@@ -163,53 +161,62 @@ class Outbox:
 
     def newest(self, limit: int) -> list[Stored]:
         """The last batches stored, oldest first, acked or not; damaged ones are left out."""
-        with self._lock, self._reading() as db:
+        with self._lock, self._file.reading() as db:
             rows = db.execute(f"{_SELECT} DESC LIMIT ?", (0, (1 << 63) - 1, limit)).fetchall()
             return [stored for row in reversed(rows) if (stored := self._stored(row)) is not None]
 
     def position(self, epoch: int, seq: int) -> int | None:
         """Where a batch of an epoch stands (at most its last); None if this outbox holds nothing of that epoch."""
         with self._lock:
-            return next((held.position(min(seq, held.last)) for held in self._held() if held.epoch == epoch), None)
+            return next((held.position(min(seq, held.last)) for held in self._file.held() if held.epoch == epoch), None)
 
     @property
     def last_position(self) -> int:
         """Position of the batch stored last; 0 before the first."""
         with self._lock:
-            current = self._current()
+            current = self._file.current()
             return current.position(current.last)
+
+    @property
+    def incarnation(self) -> int:
+        """Rises when positions handed out before have lost their meaning."""
+        return self._file.incarnation
 
     @property
     def epoch(self) -> int:
         """The epoch new batches get."""
         with self._lock:
-            return self._current().epoch
+            return self._file.current().epoch
 
     def backlog(self) -> Backlog:
         """Count what waits. Reads every waiting row's header, so it is for once a minute."""
-        with self._lock, self._reading() as db:
+        with self._lock, self._file.reading() as db:
             batches = size = 0
-            for epoch in self._held():
+            for epoch in self._file.held():
                 row = db.execute(
                     "SELECT count(*), coalesce(sum(length(payload)), 0) FROM batch WHERE position BETWEEN ? AND ?",
                     (epoch.position(epoch.acked + 1), epoch.position(epoch.last)),
                 ).fetchone()
                 batches, size = batches + row[0], size + row[1]
-            return Backlog(batches, size, database.space(db, self._path).used_bytes)
+            return Backlog(batches, size, database.space(db, self._file.path).used_bytes)
 
     # --- receipts and room ---------------------------------------------------------------------------------------------
 
-    def acknowledge(self, generation: int, epoch: int, seq: int) -> Receipt:
-        """Note central's receipt for everything of `epoch` up to `seq`. Deletes nothing; `purge` does, days later."""
+    def acknowledge(self, generation: int, epoch: int, seq: int, also: Sequence[tuple[int, int]] = ()) -> Receipt:
+        """Note central's receipt for everything of `epoch` up to `seq`. Deletes nothing; `purge` does, days later.
+
+        `also` counts where it continues what is acked here: a hole central has below the first batch we hold cannot be filled from here any more.
+        """
         with self._lock:
-            held = next((one for one in self._held() if (one.generation, one.epoch) == (generation, epoch)), None)
+            held = next((one for one in self._file.held() if (one.generation, one.epoch) == (generation, epoch)), None)
             if held is None:
                 return Receipt.FOREIGN
-            if seq <= held.acked:
-                return Receipt.STALE
-            if seq > held.last and held is self._current():
+            if seq > held.last and held is self._file.current():
                 return Receipt.BEYOND
-            self._acked(held, min(seq, held.last))
+            reached = self._reached(held, seq, also) if also else seq
+            if reached <= held.acked:
+                return Receipt.STALE
+            self._acked(held, min(reached, held.last))
             return Receipt.ADVANCED
 
     def purge(self) -> int:
@@ -223,9 +230,9 @@ class Outbox:
         For an outbox that was set back (restored image, cloned card): central already has other batches under the numbers this one would use next.
         """
         with self._lock:
-            old = self._current()
-            self._begin_epoch()
-            self.incarnation += 1
+            old = self._file.current()
+            self._file.begin_epoch()
+            self._file.incarnation += 1
         carried = 0
         while step := self._carry_over(old):
             carried += step
@@ -234,8 +241,7 @@ class Outbox:
     def close(self) -> None:
         """Close the file and give the directory back. Appending afterwards raises StorageError."""
         with self._lock:
-            self._drop_connection()
-            self._epochs = []
+            self._file.close()
             if self._owner >= 0:
                 os.close(self._owner)
                 self._owner = -1
@@ -244,7 +250,7 @@ class Outbox:
 
     def _append(self, drafts: Sequence[Draft], *, readings: int = 0, reserve: bool = False) -> int:
         with self._lock:
-            current = self._current()
+            current = self._file.current()
             if not drafts:
                 return current.last
             try:
@@ -259,8 +265,8 @@ class Outbox:
 
     def _store(self, drafts: Sequence[Draft]) -> int:
         """Number, encode and commit; the numbers count only once the commit has returned."""
-        with self._transaction() as db:
-            current, now_ms = self._current(), self._now_ms()
+        with self._file.transaction() as db:
+            current, now_ms = self._file.current(), self._now_ms()
             rows = []
             for seq, draft in enumerate(drafts, start=current.last + 1):
                 payload = draft.encode(BatchId(self.gateway, current.generation, current.epoch, seq))
@@ -274,7 +280,7 @@ class Outbox:
         for _ in range(_MAX_STEPS):
             if self._fits(reserve):
                 return
-            with self._reading() as db:
+            with self._file.reading() as db:
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log of deletions counts too
             if self._fits(reserve):
                 return
@@ -283,17 +289,17 @@ class Outbox:
         raise QuotaExceeded(
             "the outbox is full of batches central has not acked; restore the link to central, or raise quota_mib or free the disk",
             quota_bytes=self._limits.quota_bytes,
-            free_bytes=_free_bytes(self._path.parent),
+            free_bytes=_free_bytes(self._file.path.parent),
         )
 
     def _fits(self, reserve: bool) -> bool:
         """Whether one more append keeps quota and file system in bounds; `reserve`: the appender may use the last part of the quota."""
-        with self._reading() as db:
-            space = database.space(db, self._path)
+        with self._file.reading() as db:
+            space = database.space(db, self._file.path)
         quota = self._limits.quota_bytes
         if space.used_bytes > (quota if reserve else quota - quota // _RESERVE_SHARE):
             return False
-        return reserve or _free_bytes(self._path.parent) + space.reusable_bytes >= self._limits.min_free_bytes
+        return reserve or _free_bytes(self._file.path.parent) + space.reusable_bytes >= self._limits.min_free_bytes
 
     def _refused(self, error: StorageError, readings: int) -> None:
         """Count the gap; tell it when it begins."""
@@ -302,7 +308,7 @@ class Outbox:
             _LOG.error("nothing can be stored: %s", error)
             with suppress(StorageError):
                 self._make_room(reserve=True)
-            self._tell("outbox.full", str(error), since_ms=self._refusal.since_ms)
+            self._tell("outbox.full", str(error), {"since_ms": self._refusal.since_ms})
         self._refusal.calls += 1
         self._refusal.readings += readings
 
@@ -328,14 +334,14 @@ class Outbox:
     # --- rows ----------------------------------------------------------------------------------------------------------
 
     def _read(self, epoch: Epoch, first: int, last: int, limit: int) -> list[Stored]:
-        with self._reading() as db:
+        with self._file.reading() as db:
             rows = db.execute(f"{_SELECT} LIMIT ?", (first, last, limit)).fetchall()
         return [self._stored(row) or self._quarantine(epoch, row) for row in rows]
 
     def _stored(self, row: tuple[int, Kind, int, int, int, bytes]) -> Stored | None:
         """The row as a record, or None if its payload does not match its checksum."""
         position, kind, created_ms, count, crc, payload = row
-        epoch = self._epoch_at(position)
+        epoch = self._file.epoch_at(position)
         if epoch is None or checksum(payload) != crc:
             return None
         return Stored(position, epoch.generation, epoch.epoch, epochs.seq_of(position), kind, created_ms, count, crc, payload)
@@ -345,7 +351,7 @@ class Outbox:
         position, _, _, _, crc, payload = row
         _LOG.error("batch %d of epoch %d does not match its checksum; it goes to quarantine", epochs.seq_of(position), epoch.epoch)
         stand_in = self._stand_in(epoch, position)
-        with suppress(StorageError), self._transaction() as db:
+        with suppress(StorageError), self._file.transaction() as db:
             db.execute(
                 "INSERT INTO quarantine (position, found_ms, reason, crc32c, payload) VALUES (?, ?, 'checksum', ?, ?)",
                 (position, self._now_ms(), crc, payload),
@@ -362,10 +368,21 @@ class Outbox:
         payload, now_ms = salvage.stand_in(batch, self._now_ms()), self._now_ms()
         return Stored(position, epoch.generation, epoch.epoch, batch.seq, "events", now_ms, 1, checksum(payload), payload)
 
+    def _reached(self, epoch: Epoch, seq: int, also: Sequence[tuple[int, int]]) -> int:
+        """The highest seq below which every batch held here is committed at central."""
+        first = max(seq, epoch.acked) + 1
+        with self._file.reading() as db:
+            lowest = db.execute(_LOWEST, (epoch.position(first), epoch.position(epoch.last))).fetchone()[0]
+        reached = seq if lowest is None else epochs.seq_of(lowest) - 1
+        for low, high in sorted(also):
+            if low <= reached + 1:
+                reached = max(reached, high)
+        return reached
+
     def _acked(self, epoch: Epoch, seq: int) -> None:
         """Take a receipt. One that cannot be written (disk full) holds in memory; losing it costs a resend, no more."""
         epoch.acked = seq
-        with suppress(StorageError), self._transaction() as db:
+        with suppress(StorageError), self._file.transaction() as db:
             self._mark(db, epoch)
 
     def _mark(self, db: sqlite3.Connection, epoch: Epoch) -> None:
@@ -374,8 +391,8 @@ class Outbox:
 
     def _delete_acked(self, before_ms: int | None) -> int:
         """Delete one step of acked rows (of receipts older than `before_ms`, if given); return how many."""
-        with self._transaction() as db:
-            for epoch in self._held():
+        with self._file.transaction() as db:
+            for epoch in self._file.held():
                 if before_ms is None:
                     self._mark(db, epoch)  # the highest receipt must outlive its rows: the next seq is counted from it
                 query = "SELECT coalesce(max(seq), 0) FROM ack WHERE ordinal = ? AND acked_ms <= ?"
@@ -396,131 +413,8 @@ class Outbox:
             self._acked(old, rows[-1].seq)
             return len(rows)
 
-    # --- the file ------------------------------------------------------------------------------------------------------
-
-    def _start(self) -> None:
-        salvage.finish_interrupted(self._path)
-        owner = self._owner_of_rows()
-        if owner not in (None, self.gateway):
-            salvage.set_aside(self._path, self._now_ms())
-            self._connect()
-            _LOG.error("the outbox belonged to gateway %s; it is set aside", owner)
-            self._tell("outbox.foreign", f"the outbox belonged to gateway {owner}; it is set aside unsent and a new one begun", gateway=owner)
-        elif self._db is None:
-            self._connect()
-
-    def _owner_of_rows(self) -> str | None:
-        """Gateway the rows belong to; None for an empty outbox. Salvages a damaged one first."""
-        try:
-            db = database.connect(self._path)
-        except sqlite3.Error as error:
-            if not database.is_corrupt(error):
-                raise StorageError(f"{self._path}: cannot be opened: {error}; check owner, mount and free space") from error
-            self._rebuild(error)
-            return None
-        with closing(db):
-            try:
-                row = db.execute("SELECT gateway FROM epoch ORDER BY ordinal DESC LIMIT 1").fetchone()
-                epochs.load(db)
-            except sqlite3.Error as error:
-                if not database.is_corrupt(error):
-                    raise StorageError(f"{self._path}: cannot be read: {error}") from error
-                db.close()
-                self._rebuild(error)
-                return None
-            return None if row is None else str(row[0])
-
-    def _connect(self) -> sqlite3.Connection:
-        """Open the file and take the counters from it; begin an epoch if the newest is not of this generation."""
-        if self._owner < 0:
-            raise StorageError("the outbox is closed")
-        try:
-            self._db = database.connect(self._path)
-            self._epochs = epochs.load(self._db)
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
-        if not self._epochs or self._epochs[-1].generation != self._generation:
-            self._begin_epoch()
-        return self._db
-
-    def _begin_epoch(self) -> None:
-        with self._transaction() as db:
-            ordinal = self._epochs[-1].ordinal + 1 if self._epochs else 1
-            epoch = Epoch(ordinal, epochs.new_epoch(self._now_ms()), self._generation)
-            epochs.insert(db, epoch, self.gateway, self._now_ms())
-        self._epochs.append(epoch)
-
-    def _held(self) -> list[Epoch]:
-        if self._db is None:
-            self._connect()
-        return self._epochs
-
-    def _current(self) -> Epoch:
-        return self._held()[-1]
-
-    def _epoch_at(self, position: int) -> Epoch | None:
-        return next((epoch for epoch in self._held() if epoch.ordinal == position >> database.EPOCH_SHIFT), None)
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        db = self._db or self._connect()
-        try:
-            yield db
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """One committed transaction, or StorageError and nothing changed. Inside another one it is part of it."""
-        db = self._db or self._connect()
-        if db.in_transaction:
-            yield db
-            return
-        try:
-            db.execute("BEGIN IMMEDIATE")
-            yield db
-            db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
-        finally:
-            if self._db is db and db.in_transaction:
-                db.execute("ROLLBACK")
-
-    def _failed(self, error: sqlite3.Error) -> StorageError:
-        """Put the connection into a usable state again and say what happened.
-
-        A full disk needs only the rollback. After an I/O error the outcome of the last commit is unknown: the counters are read anew.
-        """
-        if database.is_corrupt(error):
-            self._drop_connection()
-            self._rebuild(error)
-        elif getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
-            self._drop_connection()
-        return StorageError(f"{self._path}: {error}; nothing was changed", sqlite=getattr(error, "sqlite_errorname", None))
-
-    def _drop_connection(self) -> None:
-        if self._db is not None:
-            with suppress(sqlite3.Error):
-                self._db.close()
-            self._db = None
-
-    def _rebuild(self, error: sqlite3.Error) -> None:
-        _LOG.error("%s is damaged (%s); salvaging it", self._path, error)
-        report = salvage.rebuild(self._path, self.gateway, self._now_ms())
-        self.incarnation += 1
-        self._connect()
-        if self._epochs[-1].ordinal <= report.last_ordinal:
-            self._begin_epoch()
-        self._tell(
-            "outbox.corrupt",
-            f"the outbox file was damaged ({error}); {report.batches} batches carried over, {report.stand_ins} lost ones reported, file kept aside",
-            batches=report.batches,
-            lost=report.stand_ins,
-            aside=report.aside.name,
-        )
-
-    def _tell(self, code: str, message: str, **data: str | int | None) -> None:
-        event = Event(code=code, at_ms=self._now_ms(), severity="error", message=message[:2000], data=dict(data))
+    def _tell(self, code: str, message: str, data: dict[str, str | int | bool | None]) -> None:
+        event = Event(code=code, at_ms=self._now_ms(), severity="error", message=message[:2000], data=data)
         with suppress(StorageError):
             self._store(event_drafts([event]))
 

@@ -299,7 +299,7 @@ class Sender:
             self._on_command(message.payload)
 
     def _acked(self, ack: Ack) -> None:
-        receipt = self._outbox.acknowledge(ack.generation, ack.epoch, ack.seq)
+        receipt = self._outbox.acknowledge(ack.generation, ack.epoch, ack.seq, ack.also)
         if receipt is Receipt.BEYOND:
             self._set_back(ack)
         elif receipt is Receipt.FOREIGN:

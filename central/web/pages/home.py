@@ -39,12 +39,13 @@ def router(central: Central) -> APIRouter:
     def home(request: Request, principal: Annotated[Principal, Depends(require("metering.read"))]) -> Response:
         with central.pool.connection() as conn:
             silent = rows(conn, _SQL["oldest_silent"], SilentDevice, stale_s=STALE_WITHIN_S)
+            roots = children(conn, None)
             context = {
                 "site": load_site(conn),
                 "overview": site_overview(conn),
                 "silent": silent[0] if silent else None,
                 "gateways": list_gateways(conn),
-                "roots": children(conn, None),
+                "places": children(conn, roots[0].code) if len(roots) == 1 else roots,
             }
         return render(request, "home.html", context)
 

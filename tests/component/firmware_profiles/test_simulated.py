@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -9,9 +10,8 @@ import pytest
 from edge_agent.drivers.driver import driver_for
 from edge_agent.drivers.plan import Memory, plan
 from firmware_profiles.loader import load_profiles
-from protocol.profile import AnyItem, AnyProfile, Command, Profile188, RegisterItem, Verified, Write188, Write2007
+from protocol.profile import AnyItem, AnyProfile, RegisterItem, Verified
 from protocol.site_plan import Device
-from protocol.wire import cjt188, dlt645, modbus
 from provisioning.virtual.bus import Unit
 from provisioning.virtual.site import SiteFacts, build_unit
 
@@ -64,26 +64,14 @@ def test_driver_reads_every_quantity_from_the_virtual_device(key: str) -> None:
         assert abs(values[item.quantity] - truth) <= _step(item, truth), item.quantity
 
 
-def _write_frame(profile: AnyProfile, device: Device, command: Command) -> bytes:
-    write = command.write
-    if isinstance(write, Write2007):
-        return dlt645.remote_control_request(device.address, int(write.n1, 16), None, "000000", level=write.level).to_bytes()
-    if isinstance(write, Write188):
-        assert isinstance(profile, Profile188)
-        data = bytes.fromhex(write.data)
-        return cjt188.write_request(int(profile.meter_type, 16), device.address, write.di, data, di_order=profile.di_order).to_bytes()
-    build = modbus.write_coil_request if write.function == 5 else modbus.write_register_request
-    return build(int(device.address), write.address, write.value)
-
-
 @pytest.mark.parametrize("key", [key for key in PLAYED if REGISTRY[key].commands])
-def test_every_command_is_proved_by_its_reading(key: str) -> None:
+def test_every_command_is_proved_by_its_reading(key: str, write_frame: Callable[..., bytes]) -> None:
     profile = REGISTRY[key]
     device = _device(profile)
     unit = build_unit(device, profile, None, FACTS)
 
     for command in (*profile.commands, *profile.commands[:1]):
-        assert unit.responder.respond(_write_frame(profile, device, command), NOW) is not None
+        assert unit.responder.respond(write_frame(profile, device.address, command), NOW) is not None
         assert _read(profile, device, unit)[command.confirm.quantity] == command.confirm.value, command.name
 
 

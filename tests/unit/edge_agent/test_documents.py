@@ -70,7 +70,7 @@ def test_refused_document_leaves_the_old_in_force_and_says_why(build, payload, r
 
     answer = take(documents, payload)
 
-    assert answer.version == 2
+    assert (answer.version, answer.refused_version) in {(2, 3), (2, 1), (2, None)}
     assert reason in answer.error
     assert [document.version for document in applied] == [2]
 

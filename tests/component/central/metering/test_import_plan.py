@@ -79,10 +79,8 @@ def test_meter_replaced_at_its_point_is_a_new_installation(site: Connection, imp
 def test_changed_ratio_ends_one_installation_and_begins_another(site: Connection, import_plan: Import, plan: str):
     import_plan(site, plan.replace("ct: 40", "ct: 60"))
 
-    assert site.execute("select ct, removed_at is null from installation where point = 'p1' order by installed_at").fetchall() == [
-        (40, False),
-        (60, True),
-    ]
+    stays = site.execute("select ct, removed_at is null from installation where point = 'p1' order by installed_at").fetchall()
+    assert stays == [(40, False), (60, True)]
 
 
 def test_two_meters_that_change_places_swap_installations(site: Connection, import_plan: Import, plan: str):
@@ -126,3 +124,9 @@ def test_bad_plan_is_refused_with_its_line_and_changes_nothing(site: Connection,
         import_site_plan(site, plan.replace(before, after), "plan.yaml", "tester", False, kinds=KINDS)
 
     assert site.execute("select count(*) from site_plan").fetchone() == (1,)
+
+
+def test_summary_of_the_stored_plan_says_whose_site_it_is(site: Connection):
+    (site_name,) = site.execute("select summary #>> '{site,name,en}' from site_plan").fetchone()
+
+    assert site_name == "University"

@@ -91,6 +91,27 @@ def test_useless_receipt_changes_nothing(open_outbox, readings, generation, epoc
     assert [batch.seq for batch in outbox.pending()] == [2, 3]
 
 
+@pytest.mark.parametrize(
+    ("acked", "seq", "also", "waiting"),
+    [
+        (0, 2, ((4, 5),), [3, 4, 5, 6]),
+        (0, 0, ((2, 6),), [1, 2, 3, 4, 5, 6]),
+        (3, 1, ((4, 5),), [6]),
+        (3, 1, ((3, 4), (5, 5)), [6]),
+        (3, 1, ((5, 6),), [4, 5, 6]),
+    ],
+)
+def test_ranges_beside_the_receipt_count_where_they_continue_what_is_acked(open_outbox, readings, acked, seq, also, waiting):
+    outbox = open_outbox()
+    for _ in range(6):
+        outbox.append_readings(readings(1))
+    outbox.acknowledge(1, outbox.epoch, acked)
+
+    outbox.acknowledge(1, outbox.epoch, seq, also)
+
+    assert [batch.seq for batch in outbox.pending()] == waiting
+
+
 def test_seq_is_never_used_twice_after_everything_was_purged(open_outbox, readings, wall):
     outbox = open_outbox()
     for _ in range(5):
@@ -113,7 +134,11 @@ def test_acked_batches_stay_seven_days(open_outbox, readings, wall):
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.one_of(st.integers(1, 4).map(lambda n: ("append", n)), st.integers(0, 12).map(lambda n: ("ack", n)), st.just(("reopen", 0))), max_size=20))
+@given(
+    st.lists(
+        st.one_of(st.integers(1, 4).map(lambda n: ("append", n)), st.integers(0, 12).map(lambda n: ("ack", n)), st.just(("reopen", 0))), max_size=20
+    )
+)
 def test_pending_is_always_what_was_appended_above_the_receipt(tmp_path_factory, open_outbox, readings, steps):
     directory = tmp_path_factory.mktemp("outbox")
     outbox, last, acked = open_outbox(directory), 0, 0

@@ -43,14 +43,19 @@ def framed(address: str, control: int, data: str) -> bytes:
 METER = "25 04 03 02 01 00"
 
 
+VOLTAGES = [item645(f"voltage_{p}", "V", f"02010{n}00", "XXX.X") for n, p in ((1, "a"), (2, "b"), (3, "c"))]
+ENERGY = item645("energy_active_forward", "kWh", "00010000", "XXXXXX.XX")
+COMBINED = item645("energy_active_total", "kWh", "00000000", "XXXXXX.XX", signed=True)
+
+
 @pytest.mark.parametrize(
     ("address", "item", "reply", "value"),
     [
-        ("000102030425", item645("energy_active_forward", "kWh", "00010000", "XXXXXX.XX"), "68 25 04 03 02 01 00 68 91 08 33 33 34 33 75 39 45 33 8B 16", 1_206_420),
-        ("652022122003", item645("energy_active_total", "kWh", "00000000", "XXXXXX.XX", signed=True), "68 03 20 12 22 20 65 68 91 08 33 33 33 33 33 33 33 33 DD 16", 0),
-        ("003411001043", item645("voltage_a", "V", "02010100", "XXX.X"), "FE FE FE FE 68 43 10 00 11 34 00 68 91 06 33 34 34 35 CA 55 EE 16", 229_700),
+        ("000102030425", ENERGY, "68 25 04 03 02 01 00 68 91 08 33 33 34 33 75 39 45 33 8B 16", 1_206_420),
+        ("652022122003", COMBINED, "68 03 20 12 22 20 65 68 91 08 33 33 33 33 33 33 33 33 DD 16", 0),
+        ("003411001043", VOLTAGES[0], "FE FE FE FE 68 43 10 00 11 34 00 68 91 06 33 34 34 35 CA 55 EE 16", 229_700),
     ],
-)  # fmt: skip
+)
 def test_dlt645_2007_vectors(make_profile: Any, make_device: Any, address: str, item: dict[str, Any], reply: str, value: int) -> None:
     _, decoded = ask(make_profile("dlt645_2007", [item]), make_device(address), [reply])
 
@@ -58,7 +63,7 @@ def test_dlt645_2007_vectors(make_profile: Any, make_device: Any, address: str, 
 
 
 def test_dlt645_2007_request_is_the_frame_a_meter_was_seen_to_answer(make_profile: Any, make_device: Any) -> None:
-    profile = make_profile("dlt645_2007", [item645("energy_active_forward", "kWh", "00010000", "XXXXXX.XX")])
+    profile = make_profile("dlt645_2007", [ENERGY])
     sent, _ = ask(profile, make_device("000102030425"), [framed(METER, 0x91, "00000100 00000000")])
 
     assert sent[0].lstrip(b"\xfe") == bytes.fromhex("68 25 04 03 02 01 00 68 11 04 33 33 34 33 E1 16")
@@ -86,7 +91,6 @@ def test_relay_bit_of_the_status_word(make_profile: Any, make_device: Any) -> No
     assert decoded.values == (("status_word_3", 0x50), ("meter_relay_open", 1))
 
 
-VOLTAGES = [item645(f"voltage_{p}", "V", f"02010{n}00", "XXX.X") for n, p in ((1, "a"), (2, "b"), (3, "c"))]
 BLOCK = [{"di": "0201FF00", "items": ["02010100", "02010200", "02010300"]}]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,7 +80,7 @@ def test_overdue_batch_is_sent_again_later_each_time():
         times += [play.now_s] * len(play.pump())
         play.now_s += 5
 
-    gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(times)]
     assert gaps == [30, 60, 120, 240, 480, 600]
 
 

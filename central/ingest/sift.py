@@ -1,0 +1,92 @@
+"""From sound messages to rows for the table, and to strays: readings whose device or quantity central does not know. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from central.ingest.pack import Rows
+from central.ingest.series import Ids
+from central.ingest.verify import Poison, Sound
+from central.mqtt.session import Message
+from protocol.messages import BatchId, Columns, Event, encode_readings
+from protocol.quantities import QUANTITIES
+
+UNKNOWN_GATEWAY, UNKNOWN_DEVICE, UNKNOWN_QUANTITY = "gateway.unknown", "device.unknown", "quantity.unknown"
+OLD_GENERATION = "batch.old_generation"
+
+
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """One message ready to be stored. `latest_ms`: device -> its newest measurement in it; `strays` go to quarantine when the rest is stored."""
+
+    batch: BatchId
+    message: Message
+    rows: Rows | None = None
+    events: tuple[Event, ...] = ()
+    strays: tuple[Poison, ...] = ()
+    latest_ms: Mapping[str, int] = field(default_factory=dict)
+
+    def numbered_events(self) -> list[tuple[BatchId | None, int, Event]]:
+        """The events with what makes them unique."""
+        return [(self.batch, position, event) for position, event in enumerate(self.events)]
+
+
+def check_generation(sound: Sound, registered: Mapping[str, int]) -> Sound | Poison:
+    """Turn a batch of an unknown gateway, or of a box that was replaced, into poison. `registered`: gateway -> newest generation."""
+    known = registered.get(sound.batch.gateway)
+    if known is None:
+        return Poison(sound.message, sound.batch, UNKNOWN_GATEWAY, f"gateway {sound.batch.gateway!r} is on no site plan; import one that has it")
+    if sound.batch.generation < known:
+        text = f"generation {sound.batch.generation} of gateway {sound.batch.gateway!r} was replaced by {known}; is the old box still running?"
+        return Poison(sound.message, sound.batch, OLD_GENERATION, text)
+    return sound
+
+
+def sift(sound: Sound, ids: Ids) -> Sifted:
+    """Split a message. `ids`: series id of each of its series, None where unknown; not used for events."""
+    data = sound.content
+    if not isinstance(data, Columns):
+        return Sifted(sound.batch, sound.message, events=data)
+    if not len(data):
+        return Sifted(sound.batch, sound.message)
+    strays: tuple[Poison, ...] = ()
+    index = np.asarray(data.index, np.int64)
+    series_id = np.asarray([-1 if one is None else one for one in ids] if None in ids else ids, np.int64)[index]
+    rows = Rows(series_id, np.asarray(data.measured_at_ms, np.int64), np.asarray(data.value, np.int64), np.asarray(data.quality, np.int64))
+    if None in ids:
+        strays = tuple(_strays(sound, data, ids))
+        rows = rows.where(series_id >= 0)
+    return Sifted(sound.batch, sound.message, rows if len(rows) else None, (), strays, _latest(data, ids))
+
+
+def _latest(data: Columns, ids: Ids) -> dict[str, int]:
+    times = data.measured_at_ms
+    first = times[0]
+    if times.count(first) == len(times) and None not in ids and len(ids) == len(times):  # one poll cycle, the usual case
+        return dict.fromkeys([key.device for key in data.series], first)
+    latest: dict[str, int] = {}
+    for position, at in zip(data.index, times, strict=True):
+        device = data.series[position].device
+        if ids[position] is not None and at > latest.get(device, -1):
+            latest[device] = at
+    return latest
+
+
+def _strays(sound: Sound, data: Columns, ids: Ids) -> Iterator[Poison]:
+    """Readings without a series, as batches of their own that can be replayed once the registry knows the device."""
+    for reason, known_quantity in ((UNKNOWN_QUANTITY, False), (UNKNOWN_DEVICE, True)):
+        chosen = {n for n, key in enumerate(data.series) if ids[n] is None and (key.quantity in QUANTITIES) is known_quantity}
+        keep = [n for n, position in enumerate(data.index) if position in chosen]
+        if not keep:
+            continue
+        part = Columns(data.series, *(_pick(column, keep) for column in (data.index, data.measured_at_ms, data.value, data.quality)))
+        names = sorted({data.series[n].device if known_quantity else data.series[n].quantity for n in chosen})
+        text = f"{len(keep)} readings of {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}: {reason}; the rest of the batch is stored"
+        yield Poison(Message(sound.message.topic, encode_readings(sound.batch, part), {}), sound.batch, reason, text)
+
+
+def _pick(column: Sequence[int], keep: Sequence[int]) -> list[int]:
+    return [column[n] for n in keep]

@@ -1,0 +1,215 @@
+"""Polling a baud-true virtual line with a queue that is never empty; the line's own statistics are the judge.
+
+30 DL/T 645-2007 meters (8E1, gap 30 ms, Td 20-60 ms) on a pty, emulator in a process of its own. E is the line's: (wire time of useful
+exchanges + their Td + required gaps) / wall time. "10 % dead": three of the thirty never answer; the window begins when they are quarantined
+and holds their next probes. Urgent: from `read_now` to the readings, beside the longest exchange of the window. Modbus: 10 SDM120 on 9600 8N1
+beside pymodbus' own client asking the same registers of the same line in a loop, with no pause and with the line's gap slept by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pymodbus import FramerType
+from pymodbus.client import ModbusSerialClient
+from pymodbus.exceptions import ModbusException
+
+from edge_agent.drivers.plan import Memory, plan
+from edge_agent.lines.clock import SystemClock
+from edge_agent.lines.worker import LineWorker
+from firmware_profiles.loader import load_profiles
+from protocol.reading import Reading
+from protocol.site_plan import Line, SerialPort, SitePlan
+from tests.bench.figure import Figure
+
+_METERS, _DEAD = 30, (7, 17, 27)
+_WINDOW_S = 70.0  # holds the first probes of the dead meters, 60 s after they fell silent
+_MODBUS_S = 15.0
+_METER, _PANEL = "generic/dlt645_2007_single_phase_prepaid", "eastron/sdm120"
+_TEXT = {"zh": "测试", "en": "Bench"}
+
+
+def run() -> list[Figure]:
+    """Measure both speeds at once, first healthy, then with dead meters; then Modbus beside pymodbus."""
+    figures: list[Figure] = []
+    for name, dead in (("healthy", ()), ("10 % dead", _DEAD)):
+        with _virtual([_meter_line(f"b{baud}", baud) for baud in (2400, 9600)], [f"b{baud}-{n}" for baud in (2400, 9600) for n in dead]) as site:
+            figures += _meter_figures(site, name, len(dead))
+    with _virtual([_modbus_line()], []) as site:
+        figures += _modbus_figures(site)
+    return figures
+
+
+class _Site:
+    """A running emulator: its plan and its control socket."""
+
+    def __init__(self, sitemap: SitePlan, port: int) -> None:
+        self.lines = {line.id: line for line in sitemap.gateways[0].lines}
+        self._stream = socket.create_connection(("127.0.0.1", port), timeout=10).makefile("rw")
+
+    def order(self, **request: Any) -> Any:
+        self._stream.write(json.dumps(request) + "\n")
+        self._stream.flush()
+        answer = json.loads(self._stream.readline())
+        if not answer["ok"]:
+            raise RuntimeError(f"virtual site refuses {request}: {answer}")
+        return answer["result"]
+
+    def stats(self, line: str, detail: bool = False) -> dict[str, Any]:
+        found: dict[str, Any] = self.order(do="stats", detail=detail)[f"g1/{line}"]
+        return found
+
+
+def start_worker(line: Line) -> LineWorker:
+    """A worker whose queue is never empty: every group of every device is due every second. Readings go nowhere."""
+    profiles = load_profiles().profiles
+
+    def publish(_: Sequence[Reading]) -> None:
+        """A bench of the line, not of the disk."""
+
+    devices = tuple(device.model_copy(update={"poll_s": dict.fromkeys(profiles[device.profile].groups, 1)}) for device in line.devices)
+    worker = LineWorker(line.model_copy(update={"devices": devices}), profiles, publish, lambda _: None, SystemClock())
+    worker.start()
+    return worker
+
+
+def _meter_figures(site: _Site, name: str, dead: int) -> list[Figure]:
+    workers = {line_id: start_worker(line) for line_id, line in site.lines.items()}
+    while not all(len(worker.health().quarantined) == dead and worker.health().exchanges > 3 * _METERS for worker in workers.values()):
+        time.sleep(0.2)
+    site.order(do="reset_stats")
+    waits = {line_id: _urgent_waits(worker, line_id) for line_id, worker in workers.items()} if not dead else {}
+    if not dead:
+        site.order(do="reset_stats")
+    time.sleep(_WINDOW_S if dead else _WINDOW_S / 2)
+    stats = {line_id: site.stats(line_id, detail=True) for line_id in workers}
+    for worker in workers.values():
+        worker.stop()
+    aim = "E >= 0.90" if dead else "E >= 0.95"
+    return [figure for line_id, one in stats.items() for figure in _figures(f"{line_id[1:]} baud, {name}", one, aim, waits.get(line_id))]
+
+
+def _figures(name: str, stats: dict[str, Any], aim: str, waits: list[float] | None) -> Iterator[Figure]:
+    lag_ms = (stats["lag_p99_s"] or 0) * 1000
+    silent, answered = stats["exchanges"]["silent"], stats["exchanges"]["answered"]
+    yield Figure(f"{name}: E", f"{stats['efficiency']:.3f}", f"emulator p99 late {lag_ms:.1f} ms", f"{answered} answered, {silent} silent", aim)
+    yield Figure(f"{name}: rule violations", str(sum(stats["violations"].values())), "–", "–", "0")
+    if waits:
+        longest = max((one["reply_end_s"] or one["request_end_s"]) - one["request_start_s"] for one in stats["log"])
+        shown = f"p50 {statistics.median(waits) * 1000:.0f} ms, max {max(waits) * 1000:.0f} ms"
+        yield Figure(
+            f"{name}: urgent read", shown, f"longest exchange {longest * 1000:.0f} ms", f"{max(waits) / longest:.2f}", "max <= 2 exchanges + gaps"
+        )
+
+
+def _urgent_waits(worker: LineWorker, line_id: str) -> list[float]:
+    """Ask one register of changing meters at odd moments."""
+    waits = []
+    for n in range(20):
+        time.sleep(0.173)
+        asked = time.monotonic()
+        worker.read_now(f"{line_id}-{n}", ["frequency"]).result(10)
+        waits.append(time.monotonic() - asked)
+    return waits
+
+
+# --- Modbus beside pymodbus --------------------------------------------------------------------------------------------
+
+
+def _modbus_figures(site: _Site) -> Iterator[Figure]:
+    line = site.lines["modbus"]
+    worker = start_worker(line)
+    time.sleep(2.0)
+    site.order(do="reset_stats")
+    time.sleep(_MODBUS_S)
+    ours = site.stats("modbus")
+    worker.stop()
+    for name, pause_s in (("no pause", 0.0), ("the line's gap slept", line.gap_ms / 1000)):
+        site.order(do="reset_stats")
+        asked, failed = _pymodbus_loop(line, pause_s)
+        peer = site.stats("modbus")
+        yield Figure(
+            f"Modbus 9600, pymodbus client with {name}: E",
+            f"{ours['efficiency']:.3f}",
+            f"{peer['efficiency'] or 0:.3f}",
+            f"{ours['efficiency'] / peer['efficiency']:.2f}" if peer["efficiency"] else "–",
+            ">= pymodbus",
+        )
+        yield Figure(
+            f"Modbus 9600, pymodbus client with {name}: violations",
+            str(sum(ours["violations"].values())),
+            f"{sum(peer['violations'].values())} ({failed} of {asked} reads failed)",
+            aim="0",
+        )
+
+
+def _pymodbus_loop(line: Line, pause_s: float) -> tuple[int, int]:
+    """Ask what our planner asks, over and over; returns (asked, failed)."""
+    profile = load_profiles().profiles[_PANEL]
+    requests = [one for device in line.devices for one in plan(profile, device, profile.items, Memory(), 0.0)]
+    assert isinstance(line.port, SerialPort)
+    client = ModbusSerialClient(line.port.path, framer=FramerType.RTU, baudrate=line.baud, parity="N", stopbits=line.stop_bits, timeout=1, retries=0)
+    client.connect()
+    asked = failed = 0
+    until = time.monotonic() + _MODBUS_S
+    while time.monotonic() < until:
+        for one in requests:
+            function, first, count = (int(part) for part in one.key)
+            read = client.read_input_registers if function == 4 else client.read_holding_registers
+            asked += 1
+            try:
+                failed += read(first, count=count, device_id=int(one.device.address)).isError()
+            except ModbusException:
+                failed += 1
+                client.connect()
+            time.sleep(pause_s)
+    client.close()
+    return asked, failed
+
+
+# --- the emulator ------------------------------------------------------------------------------------------------------
+
+
+def _meter_line(line_id: str, baud: int) -> dict[str, Any]:
+    devices = [{"id": f"{line_id}-{n}", "profile": _METER, "address": f"{baud}{n:03}", "place": "room"} for n in range(_METERS)]
+    return {"id": line_id, "port": {"kind": "serial", "path": "/dev/null"}, "baud": baud, "gap_ms": 30, "devices": devices}
+
+
+def _modbus_line() -> dict[str, Any]:
+    devices = [{"id": f"panel-{n}", "profile": _PANEL, "address": str(n), "place": "room"} for n in range(1, 11)]
+    return {"id": "modbus", "port": {"kind": "serial", "path": "/dev/null"}, "baud": 9600, "parity": "N", "gap_ms": 30, "devices": devices}
+
+
+@contextmanager
+def _virtual(lines: Sequence[dict[str, Any]], dead: Sequence[str]) -> Iterator[_Site]:
+    """Run these lines in a process of their own."""
+    document = {
+        "schema": 1,
+        "site": {"id": "bench", "name": _TEXT},
+        "places": [{"id": "room", "kind": "room", "name": _TEXT}],
+        "gateways": [{"id": "g1", "name": _TEXT, "place": "room", "lines": list(lines)}],
+        "rehearsal": {"devices": [{"device": device, "faults": [{"kind": "dead"}]} for device in dead]},
+    }
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "plan.json").write_text(json.dumps(document), encoding="utf-8")
+        command = [sys.executable, "-m", "provisioning.virtual", "--plan", str(folder / "plan.json"), "--folder", str(folder / "site")]
+        command += ["--write-plan", str(folder / "virtual.json"), "--log-level", "warning"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stdout is not None
+            ready = json.loads(process.stdout.readline())
+            yield _Site(SitePlan.model_validate_json((folder / "virtual.json").read_text(encoding="utf-8")), ready["control"])
+        finally:
+            process.terminate()
+            process.wait(10)

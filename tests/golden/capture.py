@@ -1,0 +1,226 @@
+"""Write the golden wire logs of the device profiles again.
+
+    python tests/golden/capture.py [maker/model ...]        no argument: every profile
+    git diff tests/golden/profiles                          then look at every changed line
+
+A difference is a change of what goes over the wire or of what a reply is billed as. Commit it only when it is meant; a log is never written
+again just to make a test pass. A profile that is new, or reads more than before, needs this run.
+
+The bytes and integers here owe nothing to the agent's codec (`protocol.wire`, `edge_agent.drivers`): requests are framed and replies made by
+the virtual devices, expected integers follow from what the virtual device measures. Only the choice of what to ask is `drivers.plan`'s.
+Seed and instant are fixed. What a log holds from its first line `# public capture` on was published by others; it is kept as it stands.
+
+Words of a log, beside quantities: `address` of the device; `due` items (quantities, or all), `command` name and what its frame carries: each
+begins a step; `refused` with the reply's error bytes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from edge_agent.drivers.plan import AnyItem, Memory, Request, answered, plan, refused
+from firmware_profiles.loader import load_profiles
+from protocol.profile import AnyProfile, Command, Profile188, Profile1997, ProfileModbus, RegisterItem, Write188, Write2007
+from protocol.site_plan import Device
+from protocol.wire.wirelog import Comment, Entry, Received, Sent, Value, render
+from provisioning.virtual.bus import Unit
+from provisioning.virtual.devices import dlt645, modbus
+from provisioning.virtual.devices.encoding import raw_scale
+from provisioning.virtual.site import SiteFacts, build_unit
+
+FOLDER = Path(__file__).parent / "profiles"
+NOW = 1_790_000_000.0
+FACTS = SiteFacts(seed=7, utc_offset_s=8 * 3600, epoch_s=NOW - 86_400)
+PUBLIC = "# public capture"
+_ADDRESSES = {"modbus_rtu": "17", "cjt188": "00112233445566", "dlt645_2007": "000102030425", "dlt645_1997": "000102030425"}
+_BELOW_ZERO = {"power_active": -437_600, "temperature": -5_300}  # quantity -> base units; what a campus seldom shows and a sign bit must carry
+
+
+def main(keys: Sequence[str]) -> None:
+    """Write the logs of these profiles, or of all."""
+    registry = load_profiles(strict=True)
+    FOLDER.mkdir(exist_ok=True)
+    for key in keys or registry:
+        path = FOLDER / f"{key.replace('/', '_')}.log"
+        sections = [render(section) for section in _sections(registry.find(key))]
+        path.write_text("\n".join([*sections, *_kept(path)]), encoding="utf-8")
+        sys.stdout.write(f"{path.name}\n")
+
+
+def _kept(path: Path) -> list[str]:
+    """The hand-written end of a log that is there already."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    return [text[text.index(PUBLIC) :]] if PUBLIC in text else []
+
+
+def _sections(profile: AnyProfile) -> Iterator[list[Entry]]:
+    device = Device(id="one", profile=profile.profile, address=_ADDRESSES[profile.protocol.value], place="room")
+    unit = build_unit(device, profile, None, FACTS)
+    _switch_some_on(profile, unit)
+    yield [*_head(profile), Value("address", device.address), *_read(profile, device, unit, profile.items, "every item, nothing known of the device")]
+    for item in profile.items:
+        if item.quantity in _BELOW_ZERO and (item.signed if not isinstance(item, RegisterItem) else item.type[0] in "if"):
+            unit.responder.instrument.set_state(item.quantity, _BELOW_ZERO[item.quantity], NOW)
+            yield list(_read(profile, device, unit, [item], "below zero"))
+    for command in dict.fromkeys((*profile.commands[:2], *profile.commands[-2:])):
+        yield list(_command(profile, device, unit, command))
+    if profile.commands and isinstance(profile.commands[0].write, Write2007):
+        yield list(_wrong_password(profile, unit, profile.commands[0]))
+    lesser, due, what = _lesser(profile, device)
+    yield list(_read(profile, device, build_unit(device, lesser, None, FACTS), due, what))
+
+
+def _head(profile: AnyProfile) -> Iterator[Entry]:
+    when = datetime.fromtimestamp(NOW, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    yield Comment(f"{profile.profile}: {profile.name.en}")
+    yield Comment(f"source: virtual device of provisioning/virtual, seed {FACTS.seed}, {when}; written by tests/golden/capture.py")
+
+
+def _switch_some_on(profile: AnyProfile, unit: Unit) -> None:
+    """Every third relay and input, so that neither the order of bits nor a shift by one goes unseen."""
+    for place, item in enumerate(profile.items):
+        if isinstance(item, RegisterItem) and item.type == "bit":
+            unit.responder.instrument.set_state(item.quantity, int(place % 3 == 0), NOW)
+
+
+def _lesser(profile: AnyProfile, device: Device) -> tuple[AnyProfile, Sequence[AnyItem], str]:
+    """A device that lacks something its profile names; the items to ask of it, and in words what is missing."""
+    requests = plan(profile, device, profile.items, Memory(), NOW)
+    first = next((one for one in requests if len(one.fields) > 1), requests[0])
+    due = [field.item for field in first.fields]
+    if isinstance(profile, ProfileModbus):
+        last = max((item for item in due if isinstance(item, RegisterItem)), key=lambda item: item.address)
+        return _without_register(profile, last), due[-4:], f"a device without {last.quantity}: of what is refused, halves are asked for"
+    missing = str(first.key[0])
+    items = tuple(item for item in profile.items if item.di != missing)
+    if isinstance(profile, Profile188):
+        return profile.model_copy(update={"items": items}), due, f"a device without {missing}"
+    blocks = tuple(block for block in profile.blocks if block.di != missing)
+    what = f"a device without {missing}: of a block refused, the items are asked for one by one"
+    return profile.model_copy(update={"items": items, "blocks": blocks}), due, what
+
+
+def _without_register(profile: ProfileModbus, last: RegisterItem) -> ProfileModbus:
+    """The profile of a device whose registers end before this item."""
+    items = tuple(item for item in profile.items if (item.function, item.address) != (last.function, last.address))
+    cut = {"last": last.address - 1}
+    blocks = tuple(
+        block.model_copy(update=cut) if block.function == last.function and block.first < last.address <= block.last else block
+        for block in profile.blocks
+    )
+    return profile.model_copy(update={"items": items, "blocks": blocks})
+
+
+def _read(profile: AnyProfile, device: Device, unit: Unit, due: Sequence[AnyItem], what: str) -> Iterator[Entry]:
+    yield Comment(what)
+    yield Value("due", "all" if len(due) == len(profile.items) else " ".join(item.quantity for item in due))
+    memory = Memory()
+    pending = plan(profile, device, due, memory, NOW)
+    while pending:
+        request = pending.pop(0)
+        asked = _read_frame(profile, unit, request)
+        reply = _exchange(unit, asked)
+        yield from (Sent(asked), Received(reply))
+        if error := _error(profile, reply):
+            yield Value("refused", error)
+            pending = [*refused(profile, request, memory, NOW), *pending]
+            continue
+        answered(memory, request)
+        for field in request.fields:
+            yield Value(field.item.quantity, str(_meaning(field.item, unit)))
+
+
+def _command(profile: AnyProfile, device: Device, unit: Unit, command: Command) -> Iterator[Entry]:
+    asked = _write_frame(profile, unit, command)
+    yield from (Comment(f"{command.name}, and the reading that proves it"), Value("command", command.name))
+    yield from (Sent(asked), Received(_exchange(unit, asked)))
+    due = [item for item in profile.items if item.quantity == command.confirm.quantity]
+    yield from list(_read(profile, device, unit, due, ""))[1:]
+
+
+def _wrong_password(profile: AnyProfile, unit: Unit, command: Command) -> Iterator[Entry]:
+    password = "111111"
+    asked = _write_frame(profile, unit, command, bytes.fromhex(password))
+    reply = _exchange(unit, asked)
+    yield from (Comment(f"{command.name} with a wrong password"), Value("command", f"{command.name} password={password}"))
+    yield from (Sent(asked), Received(reply), Value("refused", _error(profile, reply)))
+
+
+def _exchange(unit: Unit, asked: bytes) -> bytes:
+    reply = unit.responder.respond(asked, NOW) if unit.responder.means(asked) else None
+    if reply is None:
+        raise SystemExit(f"{unit.device}: the virtual device is silent to {asked.hex(' ')}")
+    return reply
+
+
+# --- a master's frames and a reply's error, by the virtual devices' own framing -----------------------------------------
+
+
+def _read_frame(profile: AnyProfile, unit: Unit, request: Request) -> bytes:
+    if isinstance(profile, ProfileModbus):
+        function, first, count = (int(part) for part in request.key)
+        return _modbus(unit, function, first, count)
+    identifier = bytes.fromhex(str(request.key[0]))
+    if isinstance(profile, Profile188):
+        return _cjt188(profile, unit, 0x01, identifier)
+    return dlt645.build_reply(unit.responder.key, 0x01 if isinstance(profile, Profile1997) else 0x11, identifier[::-1])
+
+
+def _write_frame(profile: AnyProfile, unit: Unit, command: Command, password: bytes = bytes(3)) -> bytes:
+    write = command.write
+    if isinstance(write, Write2007):  # level, password, operator 00000000 | N1, N2, no end of validity
+        who = bytes.fromhex(write.level) + password[::-1] + bytes(4)
+        return dlt645.build_reply(unit.responder.key, 0x1C, who + bytes.fromhex(write.n1) + bytes(7))
+    if isinstance(write, Write188) and isinstance(profile, Profile188):
+        return _cjt188(profile, unit, 0x04, bytes.fromhex(write.di), bytes.fromhex(write.data))
+    if isinstance(write, Write188):
+        raise SystemExit(f"{profile.profile}: command {command.name} is of another protocol")
+    return _modbus(unit, write.function, write.address, write.value)
+
+
+def _modbus(unit: Unit, function: int, address: int, value: int) -> bytes:
+    frame = unit.responder.key + bytes((function,)) + address.to_bytes(2, "big") + value.to_bytes(2, "big")
+    return frame + modbus.crc16(frame)
+
+
+def _cjt188(profile: Profile188, unit: Unit, control: int, identifier: bytes, data: bytes = b"") -> bytes:
+    ordered = identifier if profile.di_order == "high_first" else identifier[::-1]
+    body = bytes((0x68, int(profile.meter_type, 16), *unit.responder.key, control, 3 + len(data), *ordered, 0)) + data
+    return b"\xfe\xfe" + body + bytes((sum(body) % 256, 0x16))
+
+
+def _error(profile: AnyProfile, reply: bytes) -> str:
+    """The error bytes of a reply that refuses, as hex; nothing for any other."""
+    if isinstance(profile, ProfileModbus):
+        return f"{reply[2]:02X}" if reply[1] & 0x80 else ""
+    body = reply.lstrip(b"\xfe")
+    if isinstance(profile, Profile188):
+        return body[11:-2].hex().upper() if body[9] & 0x40 else ""
+    parsed = dlt645.parse_request(body)
+    return parsed.data.hex().upper() if parsed.control & dlt645.REFUSED else ""
+
+
+def _meaning(item: AnyItem, unit: Unit) -> int:
+    """The integer a register stands for that shows what the device measures: exact, one rounding half to even.
+
+    A float register means the shortest decimal that names it, here found by numpy.
+    """
+    truth, scale = unit.responder.instrument.value(item.quantity, NOW), raw_scale(item, 1, 1)
+    if item.bits is not None:
+        return round((truth & (1 << item.bits[1]) - 1) * item.factor())
+    if isinstance(item, RegisterItem) and item.type == "bit":
+        return int(bool(truth))
+    if isinstance(item, RegisterItem) and item.type in ("f32", "f64"):
+        number = np.float32(scale.real(truth)) if item.type == "f32" else np.float64(scale.real(truth))
+        return round(Fraction(str(number)) * item.factor())
+    return round(scale.raw(truth) * item.factor())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

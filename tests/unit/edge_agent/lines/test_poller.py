@@ -1,0 +1,303 @@
+"""The poller on a scripted port in virtual time: readings out, trouble told once, devices kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter
+
+from edge_agent.lines.exchange import Transaction
+from edge_agent.lines.outlet import Outlet
+from edge_agent.lines.poller import Poller
+from edge_agent.lines.schedule import Priority
+from protocol.errors import DeviceRefused, NoReply, NotFound, PortUnavailable, StorageError
+from protocol.messages import Event
+from protocol.profile import AnyProfile, Profile
+from protocol.reading import Quality, Reading, SeriesKey
+from protocol.site_plan import Device, Line
+from protocol.wire import dlt645
+from protocol.wire.dlt645 import Frame
+
+PROFILE: AnyProfile = TypeAdapter[AnyProfile](Profile).validate_python(
+    {
+        "schema": 1, "profile": "test/meter", "name": {"zh": "表", "en": "Meter"}, "maker": {"zh": "厂", "en": "Maker"}, "model": "M1",
+        "kind": "electricity_meter", "source": "made for tests", "verified": "draft", "serial": {"baud": 2400, "parity": "E"},
+        "groups": {"energy": 900, "load": 60}, "protocol": "dlt645_2007",
+        "items": [
+            {"quantity": "energy_active_forward", "unit": "kWh", "di": "00010000", "format": "XXXXXX.XX"},
+            {"quantity": "voltage_a", "unit": "V", "di": "02010100", "format": "XXX.X", "group": "load"},
+            {"quantity": "voltage_b", "unit": "V", "di": "02010200", "format": "XXX.X", "group": "load"},
+        ],
+        "blocks": [{"di": "0201FF00", "items": ["02010100", "02010200"]}],
+    }
+)  # fmt: skip
+REGISTERS = {"00010000": "42061200", "02010100": "9722", "02010200": "0123", "0201FF00": "97220123"}
+
+
+def device(name: str, address: str, profile: str = "test/meter", **more: Any) -> Device:
+    return Device(id=name, address=address, profile=profile, place="room", **more)
+
+
+A, B = device("a", "000000000001"), device("b", "000000000002")
+
+
+def line(*devices: Device, baud: Any = 2400) -> Line:
+    return Line(id="line-1", port={"kind": "serial", "path": "/dev/null"}, baud=baud, devices=devices)  # type: ignore[arg-type]
+
+
+@dataclass
+class Bench:
+    """A poller with meters behind its port. `dead`: addresses that stay silent; `registers`: what each DI holds, None is refused."""
+
+    port: Any
+    clock: Any
+    dead: set[str] = field(default_factory=set)
+    registers: dict[str, str | None] = field(default_factory=lambda: dict[str, str | None](REGISTERS))
+    published: list[Reading] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    full: bool = False
+
+    def start(self, *devices: Device) -> Poller:
+        self.port.answer = self.answer
+        outlet = Outlet("line-1", self.publish, self.events.append, self.clock)
+        return Poller(line(*devices), {"test/meter": PROFILE}, outlet, self.clock, lambda plan: self.port)
+
+    def answer(self, request: bytes) -> list[tuple[float, bytes]]:
+        asked = Frame.from_bytes(request)
+        if asked.address in self.dead:
+            return []
+        di = asked.data[:4][::-1].hex().upper()
+        data = self.registers[di]
+        reply = Frame(asked.address, 0xD1, b"\x02") if data is None else Frame(asked.address, 0x91, asked.data[:4] + bytes.fromhex(data))
+        return [(0.05, reply.to_bytes())]
+
+    def publish(self, readings: Sequence[Reading]) -> None:
+        if self.full:
+            raise StorageError("disk full")
+        self.published += readings
+
+    def run(self, poller: Poller, seconds: float) -> None:
+        until = self.clock.now + seconds
+        while self.clock.now < until:
+            wait_until = poller.turn()
+            self.clock.now = max(self.clock.now, min(until, wait_until))
+
+    def codes(self) -> list[str]:
+        return [event.code for event in self.events]
+
+
+@pytest.fixture
+def bench(port: Any, clock: Any) -> Bench:
+    return Bench(port, clock)
+
+
+def test_all_values_of_all_devices_are_published_once_a_period(bench: Bench) -> None:
+    bench.run(bench.start(A, B), 10.0)
+
+    values = {(one.series.device, one.series.quantity): one.value for one in bench.published}
+    expected = {"energy_active_forward": 1_206_420, "voltage_a": 229_700, "voltage_b": 230_100}
+    assert values == {(name, quantity): value for name in "ab" for quantity, value in expected.items()}
+    assert len(bench.published) == 6
+
+
+def test_reading_carries_the_time_of_the_replys_last_byte(bench: Bench) -> None:
+    bench.run(bench.start(A), 3.0)
+
+    sent_at, request = bench.port.sent[0]
+    arrived = sent_at + len(request) * bench.port.byte_s + 0.05
+    assert bench.published[0].measured_at_ms == pytest.approx(1_700_000_000_000 + arrived * 1000, abs=1)
+
+
+@pytest.mark.parametrize(("trusted", "quality"), [(True, Quality.GOOD), (False, Quality.CLOCK_UNSURE)])
+def test_quality_tells_whether_the_clock_was_trusted(bench: Bench, trusted: bool, quality: Quality) -> None:
+    bench.clock.is_trusted = trusted
+    bench.run(bench.start(A), 3.0)
+
+    assert {one.quality for one in bench.published} == {quality}
+
+
+def test_dead_device_is_told_once_and_the_other_is_polled_on(bench: Bench) -> None:
+    bench.dead = {A.address}
+    poller = bench.start(A, B)
+    bench.run(poller, 600.0)
+
+    assert bench.codes() == ["device.silent"]
+    assert poller.quarantined() == ("a",)
+    assert sum(one.series == SeriesKey("b", "voltage_a") for one in bench.published) >= 10
+
+
+def test_revived_device_is_told_and_read(bench: Bench) -> None:
+    bench.dead = {A.address}
+    poller = bench.start(A)
+    bench.run(poller, 10.0)
+    bench.dead.clear()
+    bench.run(poller, 120.0)
+
+    assert bench.codes() == ["device.silent", "device.answering"]
+    assert any(one.series.device == "a" for one in bench.published)
+
+
+def test_refused_block_is_read_one_by_one_in_the_same_round(bench: Bench) -> None:
+    bench.registers["0201FF00"] = None
+    bench.run(bench.start(A), 5.0)
+
+    assert {one.series.quantity for one in bench.published} == {"energy_active_forward", "voltage_a", "voltage_b"}
+
+
+def test_value_that_is_no_bcd_is_told_once_and_counted_each_time(bench: Bench) -> None:
+    bench.registers["0201FF00"] = "9A220123"
+    bench.run(bench.start(A), 200.0)
+
+    assert bench.codes() == ["device.bad_value"]
+    assert {one.series.quantity for one in bench.published} == {"energy_active_forward", "voltage_b"}
+
+
+def test_device_without_profile_is_told_and_leaves_the_others(bench: Bench) -> None:
+    bench.run(bench.start(device("x", "000000000009", profile="no/such"), A), 5.0)
+
+    assert [(event.code, event.device) for event in bench.events] == [("device.misconfigured", "x")]
+    assert {one.series.device for one in bench.published} == {"a"}
+
+
+def test_periods_of_a_device_override_the_profile(bench: Bench) -> None:
+    bench.run(bench.start(device("a", "000000000001", poll_s={"load": 10})), 100.0)
+
+    counts = [one.series.quantity for one in bench.published]
+    assert 9 <= counts.count("voltage_a") <= 12
+    assert counts.count("energy_active_forward") == 1
+
+
+def test_storage_that_refuses_does_not_stop_polling_and_is_told_once(bench: Bench) -> None:
+    poller = bench.start(A)
+    bench.full = True
+    bench.run(poller, 200.0)
+    asked = len(bench.port.sent)
+    bench.full = False
+    bench.run(poller, 100.0)
+
+    assert asked >= 4
+    assert bench.codes() == ["line.readings_lost", "line.readings_stored_again"]
+
+
+def test_broken_port_is_told_once_and_reopened_with_back_off(bench: Bench) -> None:
+    poller = bench.start(A)
+    bench.run(poller, 5.0)
+    bench.port.broken = True
+    bench.run(poller, 100.0)
+    tries, bench.port.broken = bench.port.opened, False
+    bench.run(poller, 100.0)
+
+    assert bench.codes() == ["line.port_unavailable", "line.port_available"]
+    assert bench.port.opened == tries + 1
+    assert bench.published[-1].measured_at_ms > 1_700_000_000_000 + 205_000
+
+
+def test_urgent_read_returns_its_readings(bench: Bench) -> None:
+    poller, future = bench.start(A), Future[list[Reading]]()
+    bench.run(poller, 5.0)
+    poller.read("a", frozenset({"voltage_a"}), Priority.ON_DEMAND, future)
+    bench.run(poller, 1.0)
+
+    assert [(one.series, one.value) for one in future.result(0)] == [(SeriesKey("a", "voltage_a"), 229_700)]
+
+
+def test_urgent_read_of_a_silent_device_fails_with_no_reply(bench: Bench) -> None:
+    bench.dead = {A.address}
+    poller, future = bench.start(A), Future[list[Reading]]()
+    poller.read("a", None, Priority.ON_DEMAND, future)
+    bench.run(poller, 10.0)
+
+    assert isinstance(future.exception(0), NoReply)
+
+
+@pytest.mark.parametrize(("name", "quantities"), [("nobody", None), ("a", {"water_volume"})])
+def test_urgent_read_of_what_does_not_exist_fails_at_once(bench: Bench, name: str, quantities: set[str] | None) -> None:
+    future = Future[list[Reading]]()
+    bench.start(A).read(name, None if quantities is None else frozenset(quantities), Priority.ON_DEMAND, future)
+
+    assert isinstance(future.exception(0), NotFound)
+
+
+def test_urgent_read_of_what_the_device_refuses_tells_so(bench: Bench) -> None:
+    bench.registers["00010000"] = None
+    poller, future = bench.start(A), Future[list[Reading]]()
+    poller.read("a", frozenset({"energy_active_forward"}), Priority.ON_DEMAND, future)
+    bench.run(poller, 2.0)
+
+    assert isinstance(future.exception(0), DeviceRefused)
+
+
+def test_urgent_read_on_a_broken_port_fails_instead_of_waiting(bench: Bench) -> None:
+    bench.port.broken = True
+    poller, future = bench.start(A), Future[list[Reading]]()
+    poller.read("a", None, Priority.ON_DEMAND, future)
+
+    assert isinstance(future.exception(0), PortUnavailable)
+
+
+def test_command_is_sent_once_even_if_nobody_answers(bench: Bench) -> None:
+    bench.dead = {A.address}
+    poller, future = bench.start(A), Future[list[Any]]()
+    asked = dlt645.write_address_request("000000000005")
+    poller.command("a", lambda: Transaction(asked.to_bytes(), dlt645.Decoder(), lambda reply: True), Priority.CONTROL, future)
+    bench.registers["00000000"] = None
+    bench.dead.add(asked.address)
+    bench.run(poller, 10.0)
+
+    assert isinstance(future.exception(0), NoReply)
+    assert sum(request == asked.to_bytes() for _, request in bench.port.sent) == 1
+
+
+def test_reload_reads_the_new_device_and_leaves_the_port_open(bench: Bench) -> None:
+    poller = bench.start(A)
+    bench.run(poller, 5.0)
+    poller.reconfigure(line(A, B))
+    before = len(bench.published)
+    bench.run(poller, 5.0)
+
+    assert {one.series.device for one in bench.published[before:]} == {"b"}
+    assert bench.port.opened == 1
+
+
+def test_reload_keeps_what_was_learned_about_unchanged_devices(bench: Bench) -> None:
+    bench.registers["0201FF00"] = None
+    poller = bench.start(A)
+    bench.run(poller, 5.0)
+    poller.reconfigure(line(B, A))
+    bench.run(poller, 70.0)
+
+    blocks = [request for _, request in bench.port.sent if Frame.from_bytes(request).data == bytes.fromhex("00FF0102")]
+    assert [Frame.from_bytes(request).address for request in blocks] == [A.address, B.address]
+
+
+def test_reload_with_other_serial_settings_reopens_the_port(bench: Bench) -> None:
+    poller = bench.start(A)
+    bench.run(poller, 5.0)
+    poller.reconfigure(line(A, baud=9600))
+    bench.run(poller, 1.0)
+
+    assert bench.port.opened == 2
+
+
+def test_urgent_read_of_a_device_taken_away_fails(bench: Bench) -> None:
+    poller, future = bench.start(A, B), Future[list[Reading]]()
+    bench.run(poller, 0.1)
+    poller.read("b", None, Priority.ON_DEMAND, future)
+    poller.reconfigure(line(A))
+
+    assert isinstance(future.exception(0), NotFound)
+
+
+def test_close_publishes_what_is_left_and_fails_what_waits(bench: Bench) -> None:
+    poller, future = bench.start(A), Future[list[Reading]]()
+    poller.turn()
+    poller.read("a", None, Priority.ON_DEMAND, future)
+    poller.close()
+
+    assert bench.published
+    assert future.exception(0) is not None
+    assert not bench.port.is_open
