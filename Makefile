@@ -2,7 +2,7 @@
 PYTHON ?= python3
 SITE ?= provisioning/sites/demo.yaml
 DATA ?= demo-data
-PORT ?= 8080
+PORT ?=
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
@@ -13,7 +13,7 @@ help: ## show this list
 
 demo: ## a whole campus on this machine: make demo [SITE=plan.yaml] [PORT=8080] [DATA=demo-data]
 	@$(PYTHON) scripts/setup.py demo
-	@exec $(PY) -m provisioning rehearse --site $(SITE) --data $(DATA) --port $(PORT)
+	@exec $(PY) -m provisioning rehearse --site $(SITE) --data $(DATA) $(if $(PORT),--port $(PORT))
 
 check: ## format, lint, strict types, unit tests
 	@$(PYTHON) scripts/setup.py check
@@ -31,9 +31,9 @@ smoke: ## start the demo, use it in a browser, stop it; screenshots in build/scr
 	@$(PYTHON) scripts/setup.py test
 	$(PY) -m pytest -s tests/e2e/test_smoke.py
 
-bench: ## the benchmarks; figures on standard output
+bench: ## the benchmarks, or some: make bench [NAMES="ingest lines"]; results in bench/RESULTS.md
 	@$(PYTHON) scripts/setup.py demo
-	@set -e; for file in tests/bench/bench_*.py; do echo "== $$file"; $(PY) $$file; done
+	$(PY) -m tests.bench $(NAMES)
 
 docs: ## write the generated reference pages again
 	@$(PYTHON) scripts/setup.py demo

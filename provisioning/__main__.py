@@ -11,7 +11,8 @@ from pathlib import Path
 
 from firmware_profiles.loader import load_profiles
 from protocol.errors import CampusError, ConfigError
-from provisioning.plan_check import PlanReport, check_plan
+from protocol.site_plan import SitePlan
+from provisioning.plan_check import check_plan, plan_doubts
 
 _SITES = Path(__file__).parent / "sites"
 _EPILOG = "Exit status: 0 done, 1 something is wrong (said on standard error), 2 the command line is wrong."
@@ -73,17 +74,17 @@ def _rehearse(chosen: argparse.Namespace) -> int:
 
 
 def _check(chosen: argparse.Namespace) -> int:
-    report = check_plan(_read(chosen.file), str(chosen.file), load_profiles())
-    wrong = bool(report.mistakes or (chosen.strict and report.doubts))
+    text, name, profiles = _read(chosen.file), str(chosen.file), load_profiles()
+    report = check_plan(text, name, profiles)
+    doubts = () if report.mistakes else plan_doubts(text, name, profiles)
+    wrong = bool(report.mistakes or (chosen.strict and doubts))
     if chosen.json:
-        _print_json({"file": str(chosen.file), "ok": not wrong, "mistakes": report.mistakes, "doubts": report.doubts, "counts": _counts(report)})
+        _print_json({"file": name, "ok": not wrong, "mistakes": report.mistakes, "doubts": doubts, "counts": _counts(report.plan)})
         return int(wrong)
-    for line in report.mistakes:
+    for line in (*report.mistakes, *(f"{doubt} (doubt)" for doubt in doubts)):
         sys.stdout.write(f"{line}\n")
-    for line in report.doubts:
-        sys.stdout.write(f"{line} (doubt)\n")
     if report.plan is not None:
-        sys.stdout.write(f"{chosen.file}: {', '.join(f'{count} {what}' for what, count in _counts(report).items())}; {len(report.doubts)} doubts\n")
+        sys.stdout.write(f"{name}: {_counts_text(report.plan)}; {len(doubts)} doubts\n")
     return int(wrong)
 
 
@@ -93,20 +94,23 @@ def _reference(chosen: argparse.Namespace) -> int:
 
     plan = reference_site(load_profiles())
     chosen.out.write_text(plan_text(plan), encoding="utf-8")
-    counts = _counts(PlanReport(plan, ()))
     if chosen.json:
-        _print_json({"file": str(chosen.out), "counts": counts})
+        _print_json({"file": str(chosen.out), "counts": _counts(plan)})
     else:
-        sys.stdout.write(f"{chosen.out}: {', '.join(f'{count} {what}' for what, count in counts.items())}\n")
+        sys.stdout.write(f"{chosen.out}: {_counts_text(plan)}\n")
     return 0
 
 
-def _counts(report: PlanReport) -> dict[str, int]:
-    if report.plan is None:
+def _counts(plan: SitePlan | None) -> dict[str, int]:
+    if plan is None:
         return {}
-    lines = [line for gateway in report.plan.gateways for line in gateway.lines]
+    lines = [line for gateway in plan.gateways for line in gateway.lines]
     devices = sum(len(line.devices) for line in lines)
-    return {"places": len(report.plan.places), "gateways": len(report.plan.gateways), "lines": len(lines), "devices": devices}
+    return {"places": len(plan.places), "gateways": len(plan.gateways), "lines": len(lines), "devices": devices}
+
+
+def _counts_text(plan: SitePlan) -> str:
+    return ", ".join(f"{count} {what}" for what, count in _counts(plan).items())
 
 
 def _default_data() -> Path:

@@ -36,11 +36,10 @@ Check = Callable[[SitePlan], Iterator[Problem]]
 
 @dataclass(frozen=True, slots=True)
 class PlanReport:
-    """What a check found: the plan (None if it has mistakes), and both lists as `file:line: text`."""
+    """What a check found: the plan, or None and its mistakes as `file:line: text`."""
 
     plan: SitePlan | None
     mistakes: tuple[str, ...]
-    doubts: tuple[str, ...] = ()
 
 
 def check_plan(text: str, name: str, profiles: Mapping[str, AnyProfile]) -> PlanReport:
@@ -51,10 +50,12 @@ def check_plan(text: str, name: str, profiles: Mapping[str, AnyProfile]) -> Plan
         yield from _profile_mistakes(plan, profiles)
         yield from _register_mistakes(plan, profiles)
 
-    plan, found = _parse(text, name, mistakes)
-    if plan is None:
-        return PlanReport(None, found)
-    return PlanReport(plan, (), _parse(text, name, lambda good: _serial_doubts(good, profiles))[1])
+    return PlanReport(*_parse(text, name, mistakes))
+
+
+def plan_doubts(text: str, name: str, profiles: Mapping[str, AnyProfile]) -> tuple[str, ...]:
+    """What looks like a slip in a plan without mistakes, as `file:line: text`."""
+    return _parse(text, name, lambda plan: _serial_doubts(plan, profiles))[1]
 
 
 def _parse(text: str, name: str, check: Check) -> tuple[SitePlan | None, tuple[str, ...]]:

@@ -9,11 +9,11 @@ from protocol.profile import Text
 
 @dataclass(frozen=True, slots=True)
 class Meters:
-    """Meters of one maker and what they speak: profile keys from best to last resort, and the leading digits of their addresses."""
+    """Meters of one maker, the profile that fits them, and the leading digits of their addresses."""
 
     maker: Text
     count: int
-    profiles: tuple[str, ...]
+    profile: str
     prefix: str
 
 
@@ -39,25 +39,25 @@ _MODBUS_THREE = "sfere/pd194e_9s4"
 
 # Dorm rooms: one prepaid meter each, 11,003 behind 59 gateways; the makers' shares of the gateways follow their counts.
 DORM_METERS = (
-    (Meters(_name("常工电子", "Changgong"), 6746, ("changgong/ddsy", _PREPAID), "2016"), 36),
-    (Meters(_name("正泰", "Chint"), 1524, ("chint/ddsy666", _PREPAID), "2018"), 8),
-    (Meters(_name("盛帆", "Shengfan"), 2733, ("shengfan/ddsy", _PREPAID), "2019"), 15),
+    (Meters(_name("常工电子", "Changgong"), 6746, _PREPAID, "2016"), 36),
+    (Meters(_name("正泰", "Chint"), 1524, _PREPAID, "2018"), 8),
+    (Meters(_name("盛帆", "Shengfan"), 2733, _PREPAID, "2019"), 15),
 )
-DORM_WATER = Meters(_name("浪花", "Langhua"), 624, ("langhua/lxsy", "generic/cjt188_cold_water"), "7101")
+DORM_WATER = Meters(_name("浪花", "Langhua"), 624, "generic/cjt188_cold_water", "7101")
 
 # Teaching, laboratory and service buildings: 1,602 meters of eight makers behind 70 gateways.
 ENERGY_METERS = (
-    Meters(_name("常工电子", "Changgong"), 1163, ("changgong/dtsy", _THREE), "2015"),
-    Meters(_name("安科瑞", "Acrel"), 185, ("acrel/adl400",), ""),
-    Meters(_name("丹东华通", "Dandong Huatong"), 29, ("huatong/pd", _MODBUS_THREE), ""),
-    Meters(_name("南京同辉", "Nanjing Tonghui"), 110, ("tonghui/dts", _OLD_THREE), "2008"),
-    Meters(_name("上海广合", "Shanghai Guanghe"), 69, ("guanghe/dts", _OLD_THREE), "2006"),
-    Meters(_name("科广", "KG"), 12, ("kg/dts", _MODBUS_THREE), ""),
-    Meters(_name("上海双宾", "Shanghai Shuangbin"), 33, ("shuangbin/dds", _SINGLE), "2011"),
-    Meters(_name("杭州坦凌", "Hangzhou Tanling"), 1, ("tanling/dds", _SINGLE), "2012"),
+    Meters(_name("常工电子", "Changgong"), 1163, _THREE, "2015"),
+    Meters(_name("安科瑞", "Acrel"), 185, "acrel/adl400", ""),
+    Meters(_name("丹东华通", "Dandong Huatong"), 29, _MODBUS_THREE, ""),
+    Meters(_name("南京同辉", "Nanjing Tonghui"), 110, _OLD_THREE, "2008"),
+    Meters(_name("上海广合", "Shanghai Guanghe"), 69, _OLD_THREE, "2006"),
+    Meters(_name("科广", "KG"), 12, _MODBUS_THREE, ""),
+    Meters(_name("上海双宾", "Shanghai Shuangbin"), 33, _SINGLE, "2011"),
+    Meters(_name("杭州坦凌", "Hangzhou Tanling"), 1, _SINGLE, "2012"),
 )
 # The real ones report over an IoT card. Here they stand on the gateways' lines, so that their load is there.
-ENERGY_WATER = Meters(_name("南京迈拓", "Nanjing Maituo"), 182, ("maituo/mtw", "generic/cjt188_cold_water"), "5201")
+ENERGY_WATER = Meters(_name("南京迈拓", "Nanjing Maituo"), 182, "generic/cjt188_cold_water", "5201")
 ENERGY_GATEWAYS = 70
 
 ENERGY_BUILDINGS = (
@@ -73,12 +73,12 @@ ENERGY_BUILDINGS = (
 )
 DORM_FLOORS = 6
 
-# Classrooms: 54 boxes in 70 rooms with 139 light circuits, 70 control switches and 70 air conditioners; the sensor tells the room's temperature.
+# Classrooms: 54 boxes in 70 rooms with 139 light switches and 70 control switches; a sensor tells each room's temperature.
+# The 70 air-conditioner controllers wait for a profile of one; cameras are no line devices.
 CLASSROOMS = 70
 CLASSROOM_BOXES = 54
 LIGHT_SWITCHES = 139
 CLASSROOM_BUILDINGS = 3
-SWITCH_PROFILES = ("waveshare/modbus_rtu_relay_8ch",)
-LIGHT_PROFILES = ("juying/jy_dam0404", "waveshare/modbus_rtu_relay_8ch")
-AIR_CONDITIONER_PROFILES = ("generic/ac_gateway", "generic/air_conditioner")
-SENSOR_PROFILES = ("generic/xy_md02",)
+CONTROL_SWITCH = "waveshare/modbus_rtu_relay_8ch"
+LIGHT_SWITCH = "juying/jy_dam0404"
+TEMPERATURE_SENSOR = "generic/xy_md02"

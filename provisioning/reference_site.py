@@ -25,7 +25,7 @@ class _Unit:
 
 
 def reference_site(profiles: Mapping[str, AnyProfile]) -> SitePlan:
-    """Return the plan: 183 gateways, about 13,400 devices. Raise ConfigError if no profile of a table row exists."""
+    """Return the plan: 183 gateways, about 13,400 devices. Raise ConfigError if a profile is missing."""
     places = [Place(id="campus", kind="campus", name=Text(zh="参考大学", en="Reference University"))]
     gateways = [*_dorms(places, profiles), *_energy(places, profiles), *_classrooms(places, profiles)]
     site = Site(id="reference", name=Text(zh="参考大学", en="Reference University"))
@@ -80,7 +80,7 @@ def _energy(places: list[Place], profiles: Mapping[str, AnyProfile]) -> Iterator
 
 
 def _classrooms(places: list[Place], profiles: Mapping[str, AnyProfile]) -> Iterator[Gateway]:
-    """54 control boxes; the first ones look after two classrooms. Kinds of device without a profile are left out."""
+    """54 control boxes; the first ones look after two classrooms."""
     rooms: list[Place] = []
     for number, share in enumerate(_shares(inventory.CLASSROOMS, inventory.CLASSROOM_BUILDINGS), start=1):
         building = f"class-{number}"
@@ -96,27 +96,30 @@ def _classrooms(places: list[Place], profiles: Mapping[str, AnyProfile]) -> Iter
 
 
 def _classroom(room: Place, circuits: int, profiles: Mapping[str, AnyProfile]) -> Iterator[_Unit]:
-    kinds = [
-        ("k", "智能开关", "control switch", inventory.SWITCH_PROFILES, 1),
-        ("l", "灯光开关", "light switch", inventory.LIGHT_PROFILES, circuits),
-        ("a", "空调控制器", "air conditioner", inventory.AIR_CONDITIONER_PROFILES, 1),
-        ("t", "温湿度", "temperature", inventory.SENSOR_PROFILES, 1),
-    ]
-    for letter, zh, en, keys, count in kinds:
-        key = next((key for key in keys if key in profiles), None)
-        for number in range(1, count + 1) if key is not None else ():
+    kinds = (
+        ("k", "智能开关", "control switch", inventory.CONTROL_SWITCH, 1),
+        ("l", "灯光开关", "light switch", inventory.LIGHT_SWITCH, circuits),
+        ("t", "温湿度", "temperature", inventory.TEMPERATURE_SENSOR, 1),
+    )
+    for letter, zh, en, key, count in kinds:
+        for number in range(1, count + 1):
             name = Text(zh=f"{room.name.zh}{zh}{number}", en=f"{room.name.en} {en} {number}")
-            yield _Unit(Device(id=f"{letter}-{room.id}-{number}", profile=str(key), address="1", place=room.id, name=name), profiles[str(key)])
+            yield _Unit(Device(id=f"{letter}-{room.id}-{number}", profile=key, address="1", place=room.id, name=name), _profile(key, profiles))
 
 
 def _unit(meters: Meters, number: int, device: str, place: str, profiles: Mapping[str, AnyProfile]) -> _Unit:
     """One meter. Modbus addresses are given when its line is known."""
-    key = next((key for key in meters.profiles if key in profiles), None)
-    if key is None:
-        raise ConfigError(f"none of the profiles {', '.join(meters.profiles)} exists; {meters.maker.en} needs one")
-    digits = _DIGITS.get(profiles[key].protocol)
+    profile = _profile(meters.profile, profiles)
+    digits = _DIGITS.get(profile.protocol)
     address = f"{meters.prefix}{number:0{digits - len(meters.prefix)}}" if digits else "1"
-    return _Unit(Device(id=device, profile=key, address=address, place=place), profiles[key])
+    name = Text(zh=f"{meters.maker.zh} {number}", en=f"{meters.maker.en} {number}")
+    return _Unit(Device(id=device, profile=meters.profile, address=address, place=place, name=name), profile)
+
+
+def _profile(key: str, profiles: Mapping[str, AnyProfile]) -> AnyProfile:
+    if key not in profiles:
+        raise ConfigError(f"profile {key} does not exist; the reference site needs it")
+    return profiles[key]
 
 
 def _gateway(name: str, place: str, units: Sequence[_Unit], lines: int = _LINES) -> Gateway:

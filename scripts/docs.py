@@ -21,6 +21,8 @@ import edge_agent.__main__
 import edge_agent.settings
 import firmware_profiles.reference
 import provisioning.__main__
+from central.context import Central
+from central.web.app import create_app
 from firmware_profiles.loader import load_profiles
 from protocol import topics
 from protocol.errors import CampusError
@@ -89,6 +91,29 @@ def _errors() -> str:
     ]
     text = "Fault: who has to act. Retry: whether asking again can help."
     return f"# Error codes\n\n{text}\n\n" + _table(("code", "error", "fault", "retry", "meaning"), sorted(rows))
+
+
+def _api() -> str:
+    """The JSON API. The application is built, but neither a database nor a broker is asked."""
+    nowhere = Central(central.settings.Settings(), pool=None, clock=lambda: 0.0, dsn="")  # type: ignore[arg-type]  # routes ask for it later
+    rows = [
+        (
+            f"`{method.upper()} {path}`",
+            ", ".join(_parameter(one) for one in operation.get("parameters", ())) or "–",
+            _paragraph(operation.get("description")),
+        )
+        for path, operations in create_app(nowhere).openapi()["paths"].items()
+        for method, operation in operations.items()
+    ]
+    text = (
+        "Send `Authorization: Bearer TOKEN`; `central token create` makes tokens. Times are Unix milliseconds UTC, values whole numbers in the "
+        "quantity's base unit. Problems are answered as JSON with a stable `code` (see [errors](errors.md))."
+    )
+    return f"# JSON API\n\n{text}\n\n" + _table(("request", "parameters", "answer"), sorted(rows))
+
+
+def _parameter(one: dict[str, Any]) -> str:
+    return f"`{one['name']}`" + ("" if one.get("required") else " (optional)")
 
 
 def _command_line() -> str:
@@ -187,6 +212,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/errors.md": _errors,
     "docs/settings.md": _settings,
     "docs/command-line.md": _command_line,
+    "docs/api.md": _api,
 }
 
 if __name__ == "__main__":

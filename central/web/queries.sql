@@ -48,3 +48,11 @@ order by s.last_measured_at limit 1;
 
 -- name: known_devices
 select code from device where code = any(%(codes)s) and removed_at is null;
+
+-- name: place_paths
+with recursive up (code, parent, names_zh, names_en) as (
+    select code, parent, array[]::text[], array[]::text[] from place where code = any(%(codes)s)
+    union all
+    select up.code, p.parent, p.name_zh || up.names_zh, p.name_en || up.names_en from up join place as p on p.code = up.parent
+)
+select code, names_zh, names_en from up where parent is null;

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from central.identity import cookies, csrf
 from central.identity.secret import new_secret
+from central.metering.model import ONLINE_WITHIN_S
 from central.web import display
 from central.web.translations import Language, choose_language, load_translations
 from protocol.quantities import QUANTITIES
@@ -49,7 +50,12 @@ def build_renderer(static: Callable[[str], str], missing: list[str]) -> Renderer
         environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
         environment.filters.update(display.filters(language), data_block=_data_block)
         environment.globals.update(
-            static=static, languages=tuple(Language), missing_vendor=tuple(missing), icon=partial(_icon, static("icons.svg")), quantities=QUANTITIES
+            static=static,
+            languages=tuple(Language),
+            missing_vendor=tuple(missing),
+            icon=partial(_icon, static("icons.svg")),
+            quantities=QUANTITIES,
+            online_within_s=ONLINE_WITHIN_S,
         )
         environments[language] = environment
     return Renderer(MappingProxyType(environments), static, tuple(missing))

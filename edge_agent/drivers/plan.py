@@ -82,6 +82,8 @@ def refused(profile: AnyProfile, request: Request, memory: Memory, now: float) -
 
     One refusal of what it has answered before is believed only when repeated.
     """
+    if request.key != memory.doubted:
+        memory.doubted = None  # the device lives, so its earlier silence was about the block
     if request.key in memory.proven:
         memory.proven.discard(request.key)
         return []

@@ -68,10 +68,16 @@ class Line:
             self.counters.exchanges += 1
             self.counters.busy_s += self._clock.monotonic() - began
 
-    def tell(self, request: bytes, timing: ExchangeTiming, rest_s: float = 0.0) -> None:
-        """Send something nobody answers (a broadcast) and return when its last bit has left."""
+    def await_gap(self, gap_s: float) -> None:
+        """Wait until a request may be sent. `exchange` does so by itself; a caller that may still change its mind waits here first."""
         began = self._clock.monotonic()
-        self._send(request, timing.gap_s)
+        self._await_idle(max(self._gap_s, gap_s, self._rest_s))
+        self.counters.busy_s += self._clock.monotonic() - began
+
+    def tell(self, request: bytes, rest_s: float = 0.0) -> None:
+        """Send something nobody answers (a broadcast) and return when its last bit has left; `rest_s`: idle bus wanted behind it."""
+        began = self._clock.monotonic()
+        self._send(request, self._gap_s)
         self._rest_s = rest_s
         self._clock.sleep_until(self._last_byte_at)
         self.counters.exchanges += 1

@@ -19,7 +19,7 @@ from edge_agent.lines.outlet import Outlet
 from edge_agent.lines.polled import Polled, polled_devices
 from edge_agent.lines.port import Port
 from edge_agent.lines.schedule import Finished, Job, Outcome, Priority, Schedule, Wait
-from protocol.errors import CampusError, ChecksumError, DeviceRefused, LineError, NoReply, NotFound, PortUnavailable, Refused, UnexpectedReply
+from protocol.errors import CampusError, DeviceRefused, LineError, NoReply, NotFound, PortUnavailable, Refused, UnexpectedReply, WireError
 from protocol.profile import AnyProfile
 from protocol.reading import Quality, Reading, SeriesKey
 from protocol.site_plan import Device
@@ -35,7 +35,16 @@ class Command:
     build: Callable[[], Transaction[Any]]
 
 
-Step = Request | Command
+@dataclass(frozen=True, slots=True, eq=False)
+class Broadcast:
+    """Something every device hears and none answers. `rest_s`: idle bus behind it, for devices to act."""
+
+    build: Callable[[], bytes]
+    rest_s: float
+
+
+Step = Request | Command | Broadcast
+EVERYBODY = "*"  # where a broadcast is filed; no device id holds this character
 
 
 @dataclass(slots=True)
@@ -48,7 +57,10 @@ class _Ask:
 
 
 class Poller:
-    """Everything one line worker does between two looks at its inbox. Used from one thread; counters may be read from others."""
+    """Everything one line worker does between two looks at its inbox. Used from one thread; counters may be read from others.
+
+    `interrupted` tells whether the inbox holds something: it is asked at the last moment before a request is sent.
+    """
 
     def __init__(
         self,
@@ -58,8 +70,10 @@ class Poller:
         clock: Clock,
         port_for: Callable[[LinePlan], Port],
         stopping: Callable[[], bool] = lambda: False,
+        interrupted: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._profiles, self._outlet, self._clock, self._port_for, self._stopping = profiles, outlet, clock, port_for, stopping
+        self._profiles, self._outlet, self._clock, self._port_for = profiles, outlet, clock, port_for
+        self._stopping, self._interrupted = stopping, interrupted
         self.counters = LineCounters()
         self.plan = line
         self.is_open = False
@@ -83,13 +97,19 @@ class Poller:
             self._outlet.flush()
             return job.until
         try:
+            self._line.await_gap(self._gap_s(job))
+            if self._interrupted():
+                return now  # an order came while the bus rested: it may be more urgent, and this job is not lost
             self._execute(job)
         except PortUnavailable as error:
             self._schedule.finished(job, Outcome.NOT_SENT, self._clock.monotonic())
             self._port_lost(error)
+        except CampusError as error:
+            self._give_up(job, error)
+            if job.ticket is None:
+                raise
         except BaseException:
-            self._schedule.abandon(job)
-            self._fail_asks([job.ticket] if job.ticket is not None else [], LineError("the exchange was given up", line=self.plan.id))
+            self._give_up(job, LineError("the exchange was given up", line=self.plan.id))
             raise
         return now
 
@@ -122,6 +142,10 @@ class Poller:
         if self._find(device, future) is not None:
             self._ask(device, [Command(build)], priority, future, retries=0)
 
+    def broadcast(self, build: Callable[[], bytes], rest_s: float, priority: Priority, future: Future[Any]) -> None:
+        """Queue a broadcast; the future is done when its last bit has left."""
+        self._ask(EVERYBODY, [Broadcast(build, rest_s)], priority, future, retries=0)
+
     def quarantined(self) -> tuple[str, ...]:
         """Devices that do not answer."""
         return self._schedule.quarantined()
@@ -141,6 +165,10 @@ class Poller:
     # --- one exchange --------------------------------------------------------------------------------------------------
 
     def _execute(self, job: Job[Step]) -> None:
+        if isinstance(job.request, Broadcast):
+            self._line.tell(job.request.build(), job.request.rest_s)
+            self._finish(job, Outcome.OK)
+            return
         polled = self._devices[job.device]
         try:
             if isinstance(job.request, Command):
@@ -149,7 +177,7 @@ class Poller:
                 self._note(job, self._read(polled, job.request))
         except DeviceRefused as error:
             self._refusal(job, polled, error)
-        except ChecksumError as error:
+        except WireError as error:
             self._finish(job, Outcome.GARBLED, error)
         except (NoReply, UnexpectedReply) as error:
             self._silence(job, polled, error)
@@ -215,6 +243,15 @@ class Poller:
             if finished.over:
                 self._resolve(job.ticket)
         return finished
+
+    def _gap_s(self, job: Job[Step]) -> float:
+        """The gap the device wants beyond the line's own."""
+        return self._devices[job.device].timing().gap_s if job.device in self._devices else 0.0
+
+    def _give_up(self, job: Job[Step], error: CampusError) -> None:
+        """The job could not even be tried: it must not come again at once."""
+        self._schedule.abandon(job)
+        self._fail_asks([job.ticket] if job.ticket is not None else [], error)
 
     def _note(self, job: Job[Step], results: list[Any]) -> None:
         if job.ticket is not None and job.ticket in self._asks:

@@ -9,6 +9,7 @@ import errno
 import os
 import select
 import socket
+import termios
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
@@ -24,6 +25,7 @@ CONNECT_S = 1.5
 MAX_FLUSH_BYTES = 65_536
 MAX_CALLERS = 4  # connections that have not said their registration yet; older ones are closed
 _READ_BYTES = 4096
+_PSEUDO_TERMINALS = range(136, 144)  # device majors; they carry no parity, and the C library refuses it from the second time on
 
 
 class Port(Protocol):
@@ -139,16 +141,17 @@ class SerialLinePort(_DescriptorPort):
     def open(self) -> None:
         self.close()
         try:
+            pseudo = os.major(os.stat(self._name).st_rdev) in _PSEUDO_TERMINALS
             self._serial = serial.Serial(
                 self._name,
                 baudrate=self._line.baud,
-                bytesize=self._line.data_bits,
-                parity=self._line.parity,
+                bytesize=8 if pseudo else self._line.data_bits,
+                parity="N" if pseudo else self._line.parity,
                 stopbits=self._line.stop_bits,
                 timeout=0,
                 exclusive=True,
             )
-        except (OSError, ValueError) as error:  # SerialException is an OSError
+        except (OSError, ValueError, termios.error) as error:  # SerialException is an OSError, termios.error is not
             raise PortUnavailable(f"port {self._name} cannot be opened: {error}", port=self._name) from error
         with suppress(OSError, ValueError, NotImplementedError):  # USB adapters otherwise keep bytes back for 16 ms; others have nothing to set
             self._serial.set_low_latency_mode(True)

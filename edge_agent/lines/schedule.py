@@ -120,7 +120,7 @@ class Schedule(Generic[R]):
     _probed_at: float = -math.inf
 
     def next_job(self, now: float) -> Job[R] | Wait:
-        """The next request to make, or until when there is none. Every job is to be reported with `finished` before the next."""
+        """The next request to make, or until when there is none. Asked again before `finished`, it names the same one or a more urgent."""
         for queue in self._asks.values():
             if queue:
                 return _job(queue[0])

@@ -47,7 +47,7 @@ class LineWorker:
         self._orders: deque[tuple[Callable[[], None], Future[Any] | None]] = deque()
         self._changed = threading.Condition()
         self._outlet = Outlet(line.id, publish, emit, clock)
-        self._poller = Poller(line, profiles, self._outlet, clock, port_for, self._stop.is_set)
+        self._poller = Poller(line, profiles, self._outlet, clock, port_for, self._stop.is_set, lambda: bool(self._orders))
         self._thread = threading.Thread(target=self._run, name=f"line-{line.id}", daemon=True)
         self._started_at = self._progress = clock.monotonic()
         self.internal_errors = 0
@@ -84,6 +84,12 @@ class LineWorker:
         """Make one exchange that is no read, once, never repeated. `build` runs just before sending; the future gets the reply frames."""
         future: Future[list[Any]] = _promise()
         self._order(lambda: self._poller.command(device, build, priority, future), future)
+        return future
+
+    def broadcast(self, build: Callable[[], bytes], rest_s: float = 0.1, priority: Priority = Priority.TIME_SYNC) -> Future[list[Any]]:
+        """Send one frame to everybody (time, freeze); `build` runs just before sending. The future gets an empty list once it has left."""
+        future: Future[list[Any]] = _promise()
+        self._order(lambda: self._poller.broadcast(build, rest_s, priority, future), future)
         return future
 
     def health(self) -> LineHealth:

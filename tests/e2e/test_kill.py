@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -73,11 +75,14 @@ class Campus:
 
 
 @pytest.fixture
-def campus(tmp_path: Path) -> Iterator[Campus]:
-    campus = Campus(tmp_path / "data")
+def campus() -> Iterator[Campus]:
+    folder = Path(tempfile.mkdtemp(prefix="ce-kill-"))
+    folder.chmod(0o711)  # as root the database has an account of its own, which must be able to pass
+    campus = Campus(folder / "data")
     yield campus
     if campus.process.poll() is None:
         campus.stop()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.needs_mosquitto

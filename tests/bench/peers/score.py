@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+_FEWEST_VISITS = 10  # fewer say nothing about a round: the window was shorter than what the peer spent on one silence
+
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """`efficiency`: scheduler efficiency E with all waiting counted, None without an answer; violations: frames no device listened to.
 
-    `useful_per_s`: answered exchanges a second; `cycle_s`: time for one round of all meters, from the visits made, so also for an unfinished one.
+    `useful_per_s`: answered exchanges a second; `cycle_s`: time for one round of all meters, from the visits made, so also for an unfinished one;
+    None below ten visits.
     """
 
     efficiency: float | None
@@ -40,5 +43,5 @@ def score(stats: Mapping[str, Any], meters: int, seconds: float) -> Score:
         answered=answered,
         silent=stats["exchanges"]["silent"],
         useful_per_s=answered / window_s,
-        cycle_s=window_s * meters / visits if visits else None,
+        cycle_s=window_s * meters / visits if visits >= _FEWEST_VISITS else None,
     )

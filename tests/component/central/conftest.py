@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -11,14 +12,12 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from central.database import bring_up_to_date
 from central.db.embedded import embedded, prepare
-from central.db.migrate import migrate
 from central.db.pool import Connection, Pool, connect, open_pool
 from central.metering.import_plan import import_site_plan
 from central.metering.model import PlanDiff
 from protocol.profile import DeviceKind
-
-_TEMPLATE = "campus_template"
 
 
 @pytest.fixture(scope="session")
@@ -32,31 +31,41 @@ def server_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres(server_folder: Path) -> Iterator[str]:
-    """DSN of a running server that has a migrated template database."""
+    """DSN of a running server: the one CE_TEST_DSN names (a superuser's, to run these tests on another edition), or our own."""
+    if given := os.environ.get("CE_TEST_DSN"):
+        yield given
+        return
     server = prepare(server_folder / "data")
     site = server.data / "site.conf"
-    site.write_text("fsync = off\nfull_page_writes = off\n")  # hundreds of clones; durability has tests of its own
+    site.write_text("fsync = off\nfull_page_writes = off\n")  # hundreds of databases; durability has tests of its own
     server.account.own(site, 0o600)
     with embedded(server_folder / "data") as dsn:
-        with connect(dsn, autocommit=True) as conn:
-            conn.execute(f"create database {_TEMPLATE}")
-        with connect(make_conninfo(dsn, dbname=_TEMPLATE), autocommit=True) as conn:
-            migrate(conn)
         yield dsn
 
 
 @pytest.fixture(scope="session")
 def clone(postgres: str) -> Callable[..., str]:
     """`clone() -> dsn` of a new migrated database; `clone(empty=True)` of one without any table."""
-    numbers = itertools.count(1)
+    names = (f"t{os.getpid()}_{number}" for number in itertools.count(1))
+    template = None if os.environ.get("CE_TEST_DSN") else _create(postgres, f"template_{os.getpid()}", "template0")
+    if template:
+        bring_up_to_date(template)
 
     def make(empty: bool = False) -> str:
-        name = f"t{next(numbers)}"
-        with connect(postgres, autocommit=True) as conn:
-            conn.execute(f"create database {name} template {'template0' if empty else _TEMPLATE}")
-        return make_conninfo(postgres, dbname=name)
+        if template and not empty:
+            return _create(postgres, next(names), f"template_{os.getpid()}")
+        dsn = _create(postgres, next(names), "template0")
+        if not empty:
+            bring_up_to_date(dsn)
+        return dsn
 
     return make
+
+
+def _create(server: str, name: str, template: str) -> str:
+    with connect(server, autocommit=True) as conn:
+        conn.execute(f"create database {name} template {template}")
+    return make_conninfo(server, dbname=name)
 
 
 @pytest.fixture(scope="module")

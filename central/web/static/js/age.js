@@ -4,7 +4,7 @@ import { texts } from "./texts.js";
 
 const UNITS = [["year", 31_536_000], ["month", 2_592_000], ["week", 604_800], ["day", 86_400], ["hour", 3_600], ["minute", 60], ["second", 1]];
 const THRESHOLD = 2;
-const STALE_S = 900;
+const STALE_S = Number(document.body.dataset.staleS ?? 1800); // as long as a device counts as online
 
 const words = new Intl.RelativeTimeFormat(texts.locale, { numeric: "always", style: "short" });
 
@@ -22,6 +22,6 @@ export function showAges(root, skew = 0) {
     const [unit, size] = UNITS.find(([, size]) => seconds >= size * THRESHOLD) ?? ["second", 1];
     const text = words.format(-Math.floor(seconds / size), unit);
     if (element.textContent !== text) element.textContent = text;
-    element.classList.toggle("stale", seconds > Number(element.dataset.staleS ?? STALE_S));
+    element.classList.toggle("stale", seconds > STALE_S);
   }
 }

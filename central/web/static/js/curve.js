@@ -71,7 +71,7 @@ function options(curve, style) {
     aria: { enabled: true, label: { description: curve.description } },
     textStyle: { fontFamily: style.fontFamily },
     grid: { left: 12, right: 20, top: 36, bottom: 8, containLabel: true },
-    legend: { type: "scroll", top: 4, left: 56, right: 16, itemWidth: 18, itemHeight: 9, textStyle: { color: colour("muted") }, data: legend(curve, marked) },
+    legend: { type: "scroll", top: 4, left: 72, right: 16, itemWidth: 18, itemHeight: 9, textStyle: { color: colour("muted") }, data: legend(curve, marked) },
     tooltip: {
       trigger: "axis", renderMode: "richText", backgroundColor: colour("surface"), borderColor: colour("line-strong"),
       textStyle: { color: colour("ink") }, axisPointer: { lineStyle: { color: colour("muted") } },

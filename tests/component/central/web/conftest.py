@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import httpx
@@ -70,7 +70,7 @@ class Web:
 
 
 @contextmanager
-def served(dsn: str, public_url: str = "http://127.0.0.1:8080") -> Iterator[Web]:
+def _served(dsn: str, public_url: str = "http://127.0.0.1:8080") -> Iterator[Web]:
     """The application on a database, answering on a port of its own."""
     clock = Clock()
     with open_pool(dsn, max_size=8) as pool:
@@ -88,7 +88,7 @@ def served(dsn: str, public_url: str = "http://127.0.0.1:8080") -> Iterator[Web]
         thread.join(10)
 
 
-def insert_reading(conn: Connection, device: str, quantity: str, at_s: float, value: int, quality: int = 0) -> None:
+def _insert_reading(conn: Connection, device: str, quantity: str, at_s: float, value: int, quality: int = 0) -> None:
     """One reading as ingest leaves it, the notification included."""
     conn.execute("insert into series (device, quantity) values (%s, %s) on conflict do nothing", [device, quantity])
     conn.execute(
@@ -103,36 +103,36 @@ def insert_reading(conn: Connection, device: str, quantity: str, at_s: float, va
     conn.execute("select pg_notify('ce_reading', %s)", [device])
 
 
-def fill_site(conn: Connection, now: float) -> None:
+def _fill_site(conn: Connection, now: float) -> None:
     """Import the plan and give m1 three readings of this hour, m2 one of last week."""
     import_site_plan(conn, PLAN, "plan.yaml", "test", preview=False)
     for minutes, energy_wh in ((40, 1_234_000), (25, 1_234_500), (1, 1_234_567)):
-        insert_reading(conn, "m1", "energy_active_forward", now - minutes * 60, energy_wh)
-    insert_reading(conn, "m1", "power_active", now - 60, 1_234_567)
-    insert_reading(conn, "m2", "energy_active_forward", now - 7 * 86_400, 5_000)
+        _insert_reading(conn, "m1", "energy_active_forward", now - minutes * 60, energy_wh)
+    _insert_reading(conn, "m1", "power_active", now - 60, 1_234_567)
+    _insert_reading(conn, "m2", "energy_active_forward", now - 7 * 86_400, 5_000)
 
 
 @pytest.fixture(scope="module")
 def web(database: str) -> Iterator[Web]:
     """The application on the module's database, with the small site in it."""
-    with served(database) as web:
+    with _served(database) as web:
         with connect(database) as conn:
-            fill_site(conn, web.clock.now)
+            _fill_site(conn, web.clock.now)
             for role in Role:
                 add_account(conn, f"the-{role}", PASSWORD, role, web.clock.now)
         yield web
 
 
-def csrf_of(page: httpx.Response) -> str:
+def _csrf_of(page: httpx.Response) -> str:
     """The CSRF token a page shows."""
     found = re.search(r'name="csrf" (?:value|content)="([0-9a-f]+)"', page.text)
     assert found, page.text
     return found.group(1)
 
 
-def sign_in(client: httpx.Client, name: str, password: str = PASSWORD) -> httpx.Response:
+def _sign_in(client: httpx.Client, name: str, password: str = PASSWORD) -> httpx.Response:
     """Post the login form as a browser would."""
-    form = {"csrf": csrf_of(client.get("/login")), "name": name, "password": password}
+    form = {"csrf": _csrf_of(client.get("/login")), "name": name, "password": password}
     return client.post("/login", data=form)
 
 
@@ -145,7 +145,31 @@ def browser(web: Web) -> Iterator[Callable[..., httpx.Client]]:
         def make(role: str | None = None, language: str = "en") -> httpx.Client:
             client = open_clients.enter_context(httpx.Client(base_url=web.url, headers={"accept": "text/html", "accept-language": language}))
             if role:
-                assert sign_in(client, f"the-{role}").status_code == 303
+                assert _sign_in(client, f"the-{role}").status_code == 303
             return client
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[..., AbstractContextManager[Web]]:
+    """`with serve(dsn, public_url=...) as web`."""
+    return _served
+
+
+@pytest.fixture(scope="session")
+def csrf_of() -> Callable[[httpx.Response], str]:
+    """The CSRF token a page shows."""
+    return _csrf_of
+
+
+@pytest.fixture(scope="session")
+def sign_in() -> Callable[..., httpx.Response]:
+    """`sign_in(client, name, password)` posts the login form."""
+    return _sign_in
+
+
+@pytest.fixture(scope="session")
+def insert_reading() -> Callable[..., None]:
+    """`insert_reading(conn, device, quantity, at_s, value)` as ingest leaves it."""
+    return _insert_reading

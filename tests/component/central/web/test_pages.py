@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
+from central.identity.accounts import add_account
+from central.identity.permissions import Role
+
 Browser = Callable[..., httpx.Client]
+HTMX = {"hx-request": "true"}
 PAGES = [
     "/",
     "/places/campus",
@@ -28,4 +36,137 @@ def test_page_is_whole_in_both_languages(browser: Browser, path: str, language: 
     page = browser("admin", language).get(path)
     assert page.status_code == 200, page.text
     assert f'<html lang="{language}"' in page.text
-    assert page.text.count("<main") == 1
+    assert page.text.count("<main") == page.text.count("<h1>") == 1
+
+
+def test_language_is_remembered(browser: Browser) -> None:
+    client = browser("viewer", "en")
+    assert "Devices online" in client.get("/").text
+    answer = client.get("/language/zh_CN?next=/gateways")
+    assert answer.headers["location"] == "/gateways"
+    assert "在线设备" in client.get("/").text
+
+
+def test_htmx_gets_the_content_alone_and_the_address_the_whole_page(browser: Browser) -> None:
+    client = browser("viewer")
+    part = client.get("/places/campus", headers={**HTMX, "hx-target": "content"}).text
+    assert part.lstrip().startswith("<title>")
+    assert "<html" not in part
+    whole = client.get("/places/campus", headers={**HTMX, "hx-target": "content", "hx-history-restore-request": "true"}).text
+    assert "<html" in whole
+
+
+def test_overview_counts_and_names_the_device_silent_longest(browser: Browser) -> None:
+    text = browser("operator").get("/").text
+    assert re.search(r'id="devices-online">[\d.]+<small> %', text)
+    assert "Main meter of floor 1" in text
+    assert "Gateway of building 1" in text
+
+
+def test_tree_opens_along_the_way_to_a_place_and_nowhere_else(browser: Browser) -> None:
+    text = browser("viewer").get("/tree?at=r101", headers=HTMX).text
+    assert re.findall(r'data-place="(\w+)"', text) == ["campus", "b1", "b1f1", "r101", "b2"]
+    assert 'data-place="r101" hx-boost="true"' in text
+    assert re.search(r'data-place="r101"[^>]*aria-current="page"', text)
+
+
+def test_branch_is_fetched_when_it_is_opened(browser: Browser) -> None:
+    assert re.findall(r'data-place="(\w+)"', browser("viewer").get("/tree/b1", headers=HTMX).text) == ["b1f1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "devices"),
+    [
+        ("", ["m1", "m2", "m3"]),
+        ("q=101", ["m1"]),
+        ("q=%25", []),
+        ("state=silent", ["m2"]),
+        ("state=never", ["m3"]),
+        ("sort=address&descending=true", ["m3", "m2", "m1"]),
+        ("sort=seen", ["m2", "m1", "m3"]),
+        ("sort=state", ["m3", "m2", "m1"]),
+        ("offset=2", ["m3"]),
+        ("sort=drop+table&state=nonsense", ["m1", "m2", "m3"]),
+    ],
+)
+def test_device_table_filters_sorts_and_pages_on_the_server(browser: Browser, query: str, devices: list[str]) -> None:
+    text = browser("viewer").get(f"/places/campus?{query}", headers={**HTMX, "hx-target": "devices"}).text
+    assert re.findall(r'<th scope="row"><a href="/devices/(\w+)"', text) == devices
+    assert "<main" not in text
+
+
+def test_empty_filter_says_what_to_do_next(browser: Browser) -> None:
+    assert "Show all devices" in browser("viewer").get("/places/campus?q=zzz").text
+
+
+def test_device_page_says_what_it_is_and_what_it_shows(browser: Browser) -> None:
+    text = browser("viewer").get("/devices/m1").text
+    for fact in ("CT 40 · PT 1", "gw1</a> / l1", "Building 1", "1,234.57", "1,234,567\u202fWh", 'title="1,234.567\u202fkWh"'):
+        assert fact in text, fact
+
+
+def test_curve_alone_comes_as_a_table_of_its_day(browser: Browser, web: Any) -> None:
+    day = datetime.fromtimestamp(web.clock.now - 25 * 60, ZoneInfo("Asia/Shanghai")).date()
+    asked = {"day": day.isoformat(), "quantity": "energy_active_forward", "view": "table"}
+    text = browser("viewer").get("/devices/m1", params=asked, headers={**HTMX, "hx-target": "curve"}).text
+    assert text.lstrip().startswith('<section class="panel" id="curve"')
+    assert "1,234.50" in text
+    assert "expected every 15 minutes" in text
+
+
+def test_day_without_readings_is_missing_and_not_zero(browser: Browser) -> None:
+    text = browser("viewer").get("/devices/m1?day=2001-01-01&quantity=energy_active_forward").text
+    assert "Missing is not zero" in text
+    assert 'class="chart"' not in text
+
+
+def test_device_never_heard_says_where_to_look(browser: Browser) -> None:
+    assert "Check that the gateway is online" in browser("viewer").get("/devices/m3").text
+
+
+@pytest.mark.parametrize(("q", "target"), [("m1", "/devices/m1"), ("一号楼", "/places/b1"), ("gw1", "/gateways#gw1")])
+def test_search_leads_to_the_thing(browser: Browser, q: str, target: str) -> None:
+    assert f'href="{target}"' in browser("viewer").get("/search", params={"q": q}, headers=HTMX).text
+
+
+def test_search_tells_rooms_of_one_name_apart(browser: Browser) -> None:
+    assert "<small>North campus › Building 1 › Floor 1</small>" in browser("viewer").get("/search?q=r101", headers=HTMX).text
+
+
+def test_what_people_type_comes_back_as_text(browser: Browser) -> None:
+    client = browser("admin")
+    for path in ("/search", "/places/campus", "/audit"):
+        text = client.get(path, params={"q": '"><img src=x>'}).text
+        assert "<img src=x" not in text
+
+
+@pytest.mark.parametrize("path", ["/places/nope", "/devices/nope", "/nothing"])
+def test_missing_thing_is_a_page_with_a_request_id(browser: Browser, path: str) -> None:
+    page = browser("viewer").get(path)
+    assert page.status_code == 404
+    assert page.headers["x-request-id"] in page.text
+
+
+def test_bad_parameter_is_refused_as_a_page(browser: Browser) -> None:
+    assert browser("viewer").get("/places/campus?offset=-1").status_code == 422
+
+
+def test_administrator_makes_and_revokes_a_token(browser: Browser) -> None:
+    client = browser("admin")
+    token = re.search(r'name="csrf" content="(\w+)"', client.get("/accounts").text)
+    assert token
+    form = {"csrf": token.group(1), "name": "reports", "permissions": ["metering.read", "reports.read"]}
+    assert 'id="new-token"' in client.post("/accounts/tokens", data=form).text
+    assert "The name is taken" in client.post("/accounts/tokens", data=form).text
+    assert "reports" not in client.post("/accounts/tokens/revoke", data={"csrf": form["csrf"], "name": "reports"}).text.split("<fieldset")[0]
+
+
+def test_missing_libraries_are_named_on_every_page(
+    clone: Callable[..., str], serve: Callable[..., Any], sign_in: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("central.web.vendor.missing", lambda: ["htmx.min.js"])
+    with serve(clone()) as bare, httpx.Client(base_url=bare.url, headers={"accept": "text/html"}) as client:
+        with bare.pool.connection() as conn:
+            add_account(conn, "boss", "seven green kettles", Role.ADMIN, bare.clock.now)
+        sign_in(client, "boss")
+        assert "htmx.min.js" in client.get("/").text.partition('role="alert"')[2].partition("</p>")[0]

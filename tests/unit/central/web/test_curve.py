@@ -42,7 +42,11 @@ def test_gap_is_drawn_as_a_gap_and_not_as_zero() -> None:
 
 
 def test_every_point_keeps_its_quality() -> None:
-    assert [kind for _, _, kind in marked([Point(0, 1, Quality.SUSPECT), Point(1, 2, Quality.MAKEUP), Point(2, 3, 0)], ENERGY)] == ["suspect", "estimated", "good"]
+    assert [kind for _, _, kind in marked([Point(0, 1, Quality.SUSPECT), Point(1, 2, Quality.MAKEUP), Point(2, 3, 0)], ENERGY)] == [
+        "suspect",
+        "estimated",
+        "good",
+    ]
 
 
 def test_suspect_point_makes_no_peak() -> None:

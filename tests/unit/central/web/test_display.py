@@ -49,7 +49,13 @@ def test_times_are_the_site_s() -> None:
 
 @pytest.mark.parametrize(
     ("quality", "kind"),
-    [(Quality.GOOD, "good"), (Quality.CLOCK_UNSURE, "suspect"), (Quality.SUSPECT, "suspect"), (Quality.MAKEUP, "estimated"), (Quality.SUBSTITUTED, "estimated")],
+    [
+        (Quality.GOOD, "good"),
+        (Quality.CLOCK_UNSURE, "suspect"),
+        (Quality.SUSPECT, "suspect"),
+        (Quality.MAKEUP, "estimated"),
+        (Quality.SUBSTITUTED, "estimated"),
+    ],
 )
 def test_every_quality_has_its_word(quality: Quality, kind: str) -> None:
     assert display.quality_class(quality) == kind

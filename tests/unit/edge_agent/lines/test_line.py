@@ -239,7 +239,7 @@ def test_counters_give_the_efficiency_of_a_tight_line(line: Line, port: Any) -> 
 
 
 def test_broadcast_expects_nothing(line: Line, port: Any, clock: Any) -> None:
-    line.tell(b"\x68" * 10, TIMING)
+    line.tell(b"\x68" * 10)
 
     assert clock.now == pytest.approx(port.sent[0][0] + 10 * BYTE_S)
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
+from edge_agent.drivers.driver import driver_for
+from edge_agent.drivers.plan import Request
 from edge_agent.lines.exchange import Transaction
 from edge_agent.lines.outlet import Outlet
 from edge_agent.lines.poller import Poller
 from edge_agent.lines.schedule import Priority
-from protocol.errors import DeviceRefused, NoReply, NotFound, PortUnavailable, StorageError
+from protocol.errors import DeviceRefused, EncodeError, NoReply, NotFound, PortUnavailable, StorageError
 from protocol.messages import Event
 from protocol.profile import AnyProfile, Profile
 from protocol.reading import Quality, Reading, SeriesKey
@@ -60,11 +63,12 @@ class Bench:
     published: list[Reading] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     full: bool = False
+    interrupted: bool = False
 
     def start(self, *devices: Device) -> Poller:
         self.port.answer = self.answer
         outlet = Outlet("line-1", self.publish, self.events.append, self.clock)
-        return Poller(line(*devices), {"test/meter": PROFILE}, outlet, self.clock, lambda plan: self.port)
+        return Poller(line(*devices), {"test/meter": PROFILE}, outlet, self.clock, lambda plan: self.port, interrupted=lambda: self.interrupted)
 
     def answer(self, request: bytes) -> list[tuple[float, bytes]]:
         asked = Frame.from_bytes(request)
@@ -301,3 +305,70 @@ def test_close_publishes_what_is_left_and_fails_what_waits(bench: Bench) -> None
     assert bench.published
     assert future.exception(0) is not None
     assert not bench.port.is_open
+
+
+def test_ask_that_comes_while_the_bus_rests_goes_before_the_poll_chosen_already(bench: Bench) -> None:
+    poller, future = bench.start(A, B), Future[list[Reading]]()
+    poller.turn()
+    bench.interrupted = True
+    poller.turn()
+    assert len(bench.port.sent) == 1
+    bench.interrupted = False
+    poller.read("b", frozenset({"energy_active_forward"}), Priority.CONTROL, future)
+    poller.turn()
+
+    assert Frame.from_bytes(bench.port.sent[1][1]).address == B.address
+    bench.run(poller, 5.0)
+    assert {one.series.quantity for one in bench.published if one.series.device == "a"} >= {"voltage_a", "voltage_b"}
+
+
+def test_full_line_is_used_to_the_limit_its_devices_set(bench: Bench) -> None:
+    poller = bench.start(*(device(f"d{n}", str(n), poll_s={"energy": 1, "load": 1}) for n in range(1, 21)))
+    bench.run(poller, 120.0)
+
+    assert poller.counters.ideal_s / poller.counters.busy_s > 0.98
+    assert poller.counters.busy_s == pytest.approx(120.0, abs=1.0)
+
+
+def test_broadcast_goes_between_two_exchanges_and_the_bus_rests_behind_it(bench: Bench) -> None:
+    poller, future = bench.start(A), Future[list[Any]]()
+    clock_frame = Frame("9" * 12, 0x08, bytes(6)).to_bytes()
+    poller.broadcast(lambda: clock_frame, 0.5, Priority.TIME_SYNC, future)
+    bench.port.answer = lambda request: [] if request == clock_frame else bench.answer(request)
+    bench.run(poller, 5.0)
+
+    assert future.result(0) == []
+    (told_at, told), (asked_at, _) = bench.port.sent[:2]
+    assert told == clock_frame
+    assert asked_at - told_at == pytest.approx(0.5 + len(told) * bench.port.byte_s, abs=0.002)
+
+
+def test_command_that_cannot_be_built_fails_alone(bench: Bench) -> None:
+    def build() -> Transaction[Any]:
+        raise EncodeError("password is not six digits")
+
+    poller, future = bench.start(A), Future[list[Any]]()
+    poller.command("a", build, Priority.CONTROL, future)
+    bench.run(poller, 5.0)
+
+    assert isinstance(future.exception(0), EncodeError)
+    assert bench.published
+
+
+def test_program_error_in_one_device_does_not_come_back_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    poller = bench.start(A, B)
+    driver_class = type(driver_for(PROFILE))
+    decode = driver_class.decode
+
+    def broken(self: Any, request: Request, replies: Sequence[Any]) -> Any:
+        if request.device.id == "a":
+            raise ZeroDivisionError
+        return decode(self, request, replies)
+
+    monkeypatch.setattr(driver_class, "decode", broken)
+    for _ in range(8):
+        with suppress(ZeroDivisionError):
+            poller.turn()
+    poller.close()
+
+    assert {one.series.device for one in bench.published} == {"b"}
