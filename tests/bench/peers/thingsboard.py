@@ -10,6 +10,7 @@ Exactly how it is configured (thingsboard-gateway 3.8.5 with the pymodbus 3.9.2 
   Gateway: as shipped (memory storage, QoS 1, reportStrategy ON_RECEIVED) but for remoteConfiguration, remoteShell and statistics, which are off
   and save it work. Its platform is a mosquitto on loopback and `_Platform` here, which answers the question for session limits (without
   an answer the gateway keeps its data to itself) so that the gateway's defaults hold: no limit for a platform that is not the maker's.
+Over TCP (method rtu) the connector polls its slaves at the same time and keeps no gap between them, so only the serial figures are comparable.
 The gateway asks its maker for updates at start; a dead proxy in its environment keeps that inside this machine.
 """
 
@@ -52,9 +53,9 @@ _NOWHERE = "http://127.0.0.1:9"
 
 
 def installed() -> Path | None:
-    """The Python of the peer's own environment, or None when it is not installed."""
-    python = _VENV / "bin" / "python"
-    return python if python.exists() and (_VENV / _DONE).exists() else None
+    """The Python of the peer's own environment, or None when it is not installed in these versions."""
+    python, done = _VENV / "bin" / "python", _VENV / _DONE
+    return python if python.exists() and done.exists() and done.read_text(encoding="utf-8").split() == list(PACKAGES) else None
 
 
 def install() -> Path | None:

@@ -118,6 +118,7 @@ def test_path_too_long_for_a_socket_still_works(folder: Path):
 
     with embedded(deep) as dsn, connect(dsn) as conn:
         assert conn.execute("select 1").fetchone() == (1,)
+    prepare(deep).sockets.rmdir()
 
 
 def test_sockets_and_data_are_closed_to_other_users(folder: Path):

@@ -60,6 +60,12 @@ def test_serial_port_carries_bytes_both_ways(pty: tuple[int, str], parity: str) 
     port.close()
 
 
+def test_serial_port_opens_again_with_the_same_settings(pty: tuple[int, str]) -> None:
+    for _ in range(3):
+        port = open_port(serial_line(pty[1]))
+        port.close()
+
+
 def test_input_is_flushed_and_counted(pty: tuple[int, str]) -> None:
     master, path = pty
     port = open_port(serial_line(path))
