@@ -123,7 +123,7 @@ class State(Record):
 class Ack(Record):
     """Central's receipt for one epoch: everything up to `seq` is committed, and so are the inclusive ranges in `also`.
 
-    The edge deletes by `seq` only; `also` merely stops it from sending those again.
+    The edge releases rows by prefix only: `also` stops it from sending those again, and counts as prefix where it continues what is released already.
     """
 
     schema_: int = Field(alias="schema", default=SCHEMA)

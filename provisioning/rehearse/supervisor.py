@@ -185,7 +185,10 @@ class _Rehearsal:
     def _start_central(self, broker: BrokerAccess) -> tuple[Path, str]:
         port = self._web_port()
         config = self._folder.root / "central.toml"
-        write_secret(config, central_settings(self._folder.root / "central", broker, self._options.host, port))
+        home = self._folder.central()
+        if not home.is_relative_to(self._folder.root):
+            self._console.note(f"{self._folder.root} is closed to other users, so the database lies in {home}")
+        write_secret(config, central_settings(home, broker, self._options.host, port))
         child = self._launch([("central", (sys.executable, "-m", "central", "--config", str(config), "run"))], grace_s=30)[0]
         address = web_address(self._options.host, port)
         self._wait(lambda: CentralApi(address).is_up() or None, "central", 180, child)

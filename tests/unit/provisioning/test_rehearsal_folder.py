@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 import stat
 import tomllib
@@ -60,3 +61,19 @@ def test_central_settings_are_what_central_reads():
     assert (settings.data_dir, settings.web.port, settings.web.public_url) == (Path("/data/central"), 8080, "http://127.0.0.1:8080")
     assert settings.broker.password_file == BROKER.password_file
     assert tomllib.loads(text)["web"]["host"] == "0.0.0.0"  # noqa: S104  text only
+
+
+def test_a_database_lies_where_its_account_can_go_and_stays_there(tmp_path):
+    tmp_path.chmod(0o700)
+    with owned(tmp_path / "closed", print) as (folder, _):
+        first = folder.central()
+
+        assert folder.central() == first
+        assert first.is_relative_to("/var/lib/campus-energy" if os.geteuid() == 0 else folder.root)
+
+
+def test_a_database_that_is_there_already_is_not_moved(tmp_path):
+    with owned(tmp_path, print) as (folder, _):
+        (folder.root / "central").mkdir()
+
+        assert folder.central() == folder.root / "central"
