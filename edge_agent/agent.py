@@ -11,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 
 from edge_agent import watchdog
+from edge_agent.buffer.batches import Limits as OutboxLimits
 from edge_agent.buffer.latest import Latest
-from edge_agent.buffer.outbox import Limits as OutboxLimits
 from edge_agent.buffer.outbox import Outbox
 from edge_agent.buffer.settings_store import SettingsStore
 from edge_agent.clock import GuardedClock

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge_agent.buffer import database, epochs
+from edge_agent.buffer.batches import Stored
 from edge_agent.buffer.latest import Latest
-from edge_agent.buffer.outbox import Stored
 from protocol.errors import NotFound, StorageError
 from protocol.reading import Reading
 

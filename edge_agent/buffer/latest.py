@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Iterable, Sequence
 
-from edge_agent.buffer.outbox import Stored
+from edge_agent.buffer.batches import Stored
 from protocol.errors import CampusError
 from protocol.messages import Columns, decode_stored
 from protocol.reading import Reading, SeriesKey

@@ -16,10 +16,10 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from edge_agent.buffer import database, epochs, salvage
+from edge_agent.buffer.batches import Backlog, Limits, Receipt, Stored
 from edge_agent.buffer.drafts import Draft, Kind, event_drafts, is_storable, reading_drafts, unstorable_event
 from edge_agent.buffer.epochs import Epoch
 from edge_agent.buffer.outbox_file import OutboxFile
@@ -38,48 +38,6 @@ _RESERVE_SHARE = 16  # the last 1/16 of the quota is for events, so that "full" 
 _SELECT = "SELECT position, kind, created_ms, count, crc32c, payload FROM batch WHERE position BETWEEN ? AND ? ORDER BY position"
 _LOWEST = "SELECT min(position) FROM batch WHERE position BETWEEN ? AND ?"
 _DELETE_OLDEST = "DELETE FROM batch WHERE position IN (SELECT position FROM batch WHERE position BETWEEN ? AND ? ORDER BY position LIMIT ?)"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much the outbox may use. `min_free_bytes`: what must stay free on the file system, whatever the quota says."""
-
-    quota_bytes: int = 256 << 20
-    min_free_bytes: int = 16 << 20
-    keep_acked_ms: int = 7 * 24 * _HOUR_MS
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """One stored batch, ready to be sent as it is. `position`: its place in the outbox; send order is position order."""
-
-    position: int
-    generation: int
-    epoch: int
-    seq: int
-    kind: Kind
-    created_ms: int
-    count: int
-    crc32c: int
-    payload: bytes
-
-
-class Receipt(StrEnum):
-    """What an acknowledgement meant: progress, nothing new, an epoch we do not hold, or more than we ever stored."""
-
-    ADVANCED = "advanced"
-    STALE = "stale"
-    FOREIGN = "foreign"
-    BEYOND = "beyond"
-
-
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """What waits for central, and what the outbox occupies."""
-
-    batches: int
-    payload_bytes: int
-    outbox_bytes: int
 
 
 @dataclass(slots=True)

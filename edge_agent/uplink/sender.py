@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from edge_agent.buffer.outbox import Outbox, Receipt, Stored
+from edge_agent.buffer.batches import Receipt, Stored
+from edge_agent.buffer.outbox import Outbox
 from edge_agent.uplink.session import TAKEN_OVER, Closed, Connected, Incident, Message, Published, Session
 from edge_agent.uplink.window import Lane, Want, Window
 from protocol import topics

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.buffer.outbox import Limits, Outbox
+from edge_agent.buffer.batches import Limits
+from edge_agent.buffer.outbox import Outbox
 from protocol.errors import StorageError
 from protocol.messages import Columns, decode_stored
 from protocol.reading import Reading, SeriesKey
@@ -22,7 +23,8 @@ KILLS = 20
 APPENDER = """
 import os, sys, time
 from pathlib import Path
-from edge_agent.buffer.outbox import Limits, Outbox
+from edge_agent.buffer.batches import Limits
+from edge_agent.buffer.outbox import Outbox
 from protocol.reading import Reading, SeriesKey
 
 outbox = Outbox(Path(sys.argv[1]), "gw-1", 1, Limits(min_free_bytes=0), now_ms=lambda: time.time_ns() // 1_000_000)

@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from edge_agent.buffer.outbox import Limits as OutboxLimits
+from edge_agent.buffer.batches import Limits as OutboxLimits
 from edge_agent.buffer.outbox import Outbox
 from edge_agent.uplink.sender import Announcer, Clock, Reconnect, Sender
 from edge_agent.uplink.session import Options, Session

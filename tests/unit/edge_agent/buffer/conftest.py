@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from edge_agent.buffer.outbox import Limits, Outbox
+from edge_agent.buffer.batches import Limits
+from edge_agent.buffer.outbox import Outbox
 from protocol.reading import Reading, SeriesKey
 
 NOW_MS = 1_800_000_000_000

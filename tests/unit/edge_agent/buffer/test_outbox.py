@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_agent.buffer import outbox as outbox_module
-from edge_agent.buffer.outbox import Limits, Receipt
+from edge_agent.buffer.batches import Limits, Receipt
 from protocol.errors import QuotaExceeded, StorageBusy, StorageError
 from protocol.messages import MAX_READINGS, Event, checksum, decode_stored
 from protocol.reading import Reading, SeriesKey

@@ -1,0 +1,52 @@
+"""What the outbox says about its batches, and the limits it keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge_agent.buffer.drafts import Kind
+
+_HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much the outbox may use. `min_free_bytes`: what must stay free on the file system, whatever the quota says."""
+
+    quota_bytes: int = 256 << 20
+    min_free_bytes: int = 16 << 20
+    keep_acked_ms: int = 7 * 24 * _HOUR_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One stored batch, ready to be sent as it is. `position`: its place in the outbox; send order is position order."""
+
+    position: int
+    generation: int
+    epoch: int
+    seq: int
+    kind: Kind
+    created_ms: int
+    count: int
+    crc32c: int
+    payload: bytes
+
+
+class Receipt(StrEnum):
+    """What an acknowledgement meant: progress, nothing new, an epoch we do not hold, or more than we ever stored."""
+
+    ADVANCED = "advanced"
+    STALE = "stale"
+    FOREIGN = "foreign"
+    BEYOND = "beyond"
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits for central, and what the outbox occupies."""
+
+    batches: int
+    payload_bytes: int
+    outbox_bytes: int
