@@ -15,6 +15,7 @@ from protocol.errors import ConfigError
 _MAX_SHOWN = 20  # problems listed in one message; the rest are counted
 _MAX_DEPTH = 50  # documents of this project nest about ten levels
 _MAX_CHARS = 64 * 2**20  # a plan a hundred times the reference site fits; anything larger is a mistake
+_MAX_VALUES = 2**20  # twice the reference site; a value costs about half a kilobyte while it is checked
 _UNION_TAGS = re.compile(r"^(function-|tagged-union|dlt645_|cjt188$|modbus_rtu$)")
 
 T = TypeVar("T")
@@ -32,7 +33,7 @@ def parse_yaml(text: str, name: str, kind: TypeAdapter[T], check: Callable[[T], 
         raise ConfigError(f"{name}: {len(text)} characters; expected at most {_MAX_CHARS}")
     lines: dict[Location, int] = {}
     try:
-        _check_depth(text, name)
+        _check_size(text, name)
         root = yaml.compose(text, Loader=_Loader)
         data = None if root is None else _Builder(name, lines).build(root, ())
     except yaml.MarkedYAMLError as error:
@@ -55,11 +56,14 @@ def parse_toml(text: str, name: str, kind: TypeAdapter[T]) -> T:
     return _validate(data, name, kind, _toml_lines(text))
 
 
-def _check_depth(text: str, name: str) -> None:
-    """Refuse deep nesting before composing: the C composer recurses without a limit and takes the process with it."""
-    depth = 0
+def _check_size(text: str, name: str) -> None:
+    """Refuse deep nesting before composing: the C composer recurses without a limit and takes the process with it. The same for sheer number."""
+    depth = values = 0
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        values += isinstance(event, yaml.NodeEvent)
+        if values > _MAX_VALUES:
+            raise ConfigError(f"{name}: more than {_MAX_VALUES} keys and values; is this the right file?")
         if depth > _MAX_DEPTH:
             line = event.start_mark.line + 1 if event.start_mark else 1
             raise ConfigError(f"{name}:{line}: nested more than {_MAX_DEPTH} levels deep")

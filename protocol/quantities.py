@@ -139,7 +139,7 @@ def _others() -> list[Quantity]:
         Quantity("balance_money", "fen", Kind.INSTANTANEOUS, _ELECTRICITY, "元", 2, "剩余金额", "Remaining money"),
         Quantity("overdraft_energy", "Wh", Kind.INSTANTANEOUS, _ELECTRICITY, "kWh", 3, "透支电量", "Overdraft energy"),
         Quantity("purchase_count", "count", Kind.CUMULATIVE, _ELECTRICITY, "", 0, "购电次数", "Purchase count"),
-        Quantity("meter_relay_open", "state", Kind.STATE, _CONTROL, "", 0, "电表继电器断开", "Meter relay open"),
+        Quantity("meter_relay_open", "state", Kind.STATE, _CONTROL, "", 0, "电表继电器", "Meter relay"),
         Quantity("status_word_3", "word", Kind.STATE, _DEVICE, "", 0, "电表运行状态字3", "Meter status word 3"),
         Quantity("occupancy_count", "count", Kind.INSTANTANEOUS, _CONTROL, "", 0, "人数", "Occupancy count"),
         Quantity("presence", "state", Kind.STATE, _CONTROL, "", 0, "有人状态", "Presence"),

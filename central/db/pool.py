@@ -11,6 +11,8 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 Connection = psycopg.Connection[Any]
 Pool = ConnectionPool[Connection]
 DatabaseError = psycopg.Error
+DataError = psycopg.DataError
+OperationalError = psycopg.OperationalError
 UniqueViolation = errors.UniqueViolation
 PoolBusy = PoolTimeout
 CONTENT_ERRORS = (psycopg.DataError, psycopg.IntegrityError)  # the data's fault: trying again gives the same answer

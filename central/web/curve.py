@@ -22,12 +22,13 @@ MAIN_QUANTITIES = ("power_active", "energy_active_total", "energy_active_forward
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Lowest and highest value, and for registers how far they rose; None where there is nothing to say. Base units."""
+    """Lowest and highest value, how far a register rose, how often a state changed; None where there is nothing to say. Base units."""
 
     lowest: int | None
     highest: int | None
     rise: int | None
     gaps: int
+    changes: int | None = None
 
 
 def day_bounds(day: date, zone: ZoneInfo) -> tuple[int, int]:
@@ -77,4 +78,7 @@ def summarise(points: Sequence[Point], quantity: Quantity, period: int) -> Summa
     """The curve in three numbers. Suspect points do not count; a register that fell has no rise."""
     trusted = [point.value for point in points if quality_class(point.quality) != "suspect"]
     rise = trusted[-1] - trusted[0] if len(trusted) > 1 and quantity.kind is Kind.CUMULATIVE and trusted == sorted(trusted) else None
-    return Summary(min(trusted, default=None), max(trusted, default=None), rise, sum(gap_after(points, period)))
+    gaps = sum(gap_after(points, period))
+    if quantity.kind is Kind.STATE:
+        return Summary(None, None, None, gaps, sum(before != after for before, after in pairwise(trusted)))
+    return Summary(min(trusted, default=None), max(trusted, default=None), rise, gaps)

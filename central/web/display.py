@@ -4,30 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_timedelta
+from babel.units import format_unit
 
 from central.web.translations import Language
 from protocol.quantities import QUANTITIES, Quantity
 from protocol.reading import Quality
 
 # Digits behind the point that a meter's own resolution justifies; a unit not listed shows its quantity's full decimals.
-_SHOWN_DECIMALS = {"kWh": 2, "kvarh": 2, "kVAh": 2, "V": 1, "A": 2, "kW": 3, "kvar": 3, "kVA": 3, "Hz": 2, "°C": 1, "%": 1}
+_SHOWN_DECIMALS = {"kWh": 2, "kvarh": 2, "kVAh": 2, "V": 1, "A": 3, "kW": 3, "kvar": 3, "kVA": 3, "Hz": 2, "°C": 1, "%": 1}
 _GAP = "\N{NARROW NO-BREAK SPACE}"
 _UNITS_S = (31_536_000, 2_592_000, 604_800, 86_400, 3_600, 60, 1)  # as babel counts years, months, weeks ... seconds
+_UNIT_NAMES = dict(zip(_UNITS_S, ("year", "month", "week", "day", "hour", "minute", "second"), strict=True))
 _AGE_THRESHOLD = 2  # 119 s is seconds, 120 s is minutes; the same number stands in age.js
 
 
 def number(quantity: Quantity, value: int) -> str:
-    """A base-unit integer as grouped digits in the display unit, without the unit: 1234567 Wh -> '1,234.57'."""
+    """A base-unit integer as grouped digits in the display unit, without the unit: 1234567 Wh -> '1,234.57'. Halves round away from zero."""
     if quantity.base_unit == "word":
         return f"0x{value:04X}"
-    places = min(_SHOWN_DECIMALS.get(quantity.display_unit, quantity.decimals), quantity.decimals)
-    return f"{quantity.display(value).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN):,}"
+    return f"{quantity.display(value).quantize(Decimal(1).scaleb(-shown_decimals(quantity)), ROUND_HALF_UP):,}"
+
+
+def shown_decimals(quantity: Quantity) -> int:
+    """Digits behind the point on pages and in charts."""
+    return min(_SHOWN_DECIMALS.get(quantity.display_unit, quantity.decimals), quantity.decimals)
 
 
 def exact(quantity: Quantity, value: int) -> str:
@@ -83,8 +89,10 @@ def iso(at_s: float) -> str:
 
 
 def period(seconds: float, language: Language) -> str:
-    """A length of time in its largest fitting unit: 15 minutes."""
-    return format_timedelta(timedelta(seconds=seconds), threshold=_AGE_THRESHOLD, locale=language.value)
+    """A length of time in its largest fitting unit: 15 minutes, 1 hour, 90 seconds."""
+    whole = max(0, int(seconds))
+    unit_s = next((unit for unit in _UNITS_S if whole >= unit * _AGE_THRESHOLD or whole == unit), 1)
+    return format_unit(whole // unit_s, f"duration-{_UNIT_NAMES[unit_s]}", length="long", locale=language.value)
 
 
 def size(count: int) -> str:
@@ -93,6 +101,11 @@ def size(count: int) -> str:
         if count >= step:
             return f"{count / step:.1f}{_GAP}{unit}"
     return f"{count}{_GAP}B"
+
+
+def listed(value: object) -> str:
+    """A fact of the audit trail: lists as words with commas, the rest as it is."""
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def query(parts: Mapping[str, object]) -> str:
@@ -116,4 +129,5 @@ def filters(language: Language) -> Mapping[str, Callable[..., Any]]:
         "quantity_name": lambda code: quantity_name(code, language),
         "named": lambda thing: thing.name_zh if language is Language.CHINESE else thing.name_en,
         "whole": lambda value: f"{value:,}",
+        "listed": listed,
     }

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
-from central.db.pool import PoolBusy
+from central.db.pool import DataError, OperationalError, PoolBusy
 from central.web.render import render
 from protocol.errors import CampusError, Conflict, Fault, NotFound, NotSignedIn, Refused, StorageError, TooManyTries
 
@@ -24,7 +24,7 @@ _STATUS: tuple[tuple[type[CampusError], int], ...] = (
     (TooManyTries, 429),
     (StorageError, 503),
 )
-_HTTP_CODES = {404: "request.not_found", 405: "request.method", 401: "request.not_signed_in", 403: "request.refused"}
+_HTTP_CODES = {413: "request.too_large", 404: "request.not_found", 405: "request.method", 401: "request.not_signed_in", 403: "request.refused"}
 
 
 def install_errors(app: FastAPI) -> None:
@@ -33,6 +33,8 @@ def install_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(PoolBusy, _busy)
+    app.add_exception_handler(OperationalError, _unavailable)
+    app.add_exception_handler(DataError, _unstorable)
 
 
 def status_of(error: CampusError) -> int:
@@ -92,6 +94,21 @@ def _busy(request: Request, error: Exception) -> Response:
     answer = _answer(request, 503, "storage.busy", "the server is busy; try again in a moment", {})
     answer.headers["retry-after"] = "5"
     return answer
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
+    """The database went away or took too long in the middle of a request."""
+    log.error("%s %s failed in the database id=%s: %s", request.method, request.url.path, request.state.request_id, error)
+    answer = _answer(request, 503, "storage.unavailable", "the database does not answer; try again in a moment", {})
+    answer.headers["retry-after"] = "5"
+    return answer
+
+
+def _unstorable(request: Request, error: Exception) -> Response:
+    """A number beyond 64 bits or a NUL character came as far as the database, whatever field it stood in. Logged whole: it may be a bug."""
+    log.warning("%s %s refused by the database id=%s", request.method, request.url.path, request.state.request_id, exc_info=error)
+    message = "a value is out of range or holds a character that no text may hold (NUL); correct it and try again"
+    return _answer(request, 422, "request.invalid", message, {})
 
 
 def unexpected(request: Request, error: Exception) -> Response:

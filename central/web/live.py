@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Annotated
 
 import orjson
@@ -23,16 +24,18 @@ from central.identity import cookies
 from central.identity.guard import Principal, require, session_principal
 from central.metering.model import LatestValue
 from central.metering.values import latest_values
-from central.web.display import exact, number, quality_class, raw
+from central.web.display import exact, quality_class, raw
 from central.web.hub import MAX_DEVICES, Hub, Snapshot, Stream
+from central.web.render import Renderer, language_of
 from protocol.errors import ConfigError, NotFound, StorageBusy
-from protocol.quantities import QUANTITIES
+from protocol.quantities import QUANTITIES, Quantity
 
 _SQL = load_statements("central.web")
 KEEPALIVE_S = 15.0
 _RECHECK_BEATS = 4  # keep-alives between two looks at the session
 _RETRY_MS = 3000
 _PERMISSION = "metering.read"
+Shown = Callable[[Quantity, int], str]
 
 
 def router() -> APIRouter:
@@ -45,7 +48,7 @@ def router() -> APIRouter:
         if hub.full:
             raise StorageBusy("too many live pages are open; try again later")
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(_events(hub, codes, _still_allowed(request)), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(_events(hub, codes, _shown(request), _still_allowed(request)), media_type="text/event-stream", headers=headers)
 
     return routes
 
@@ -69,13 +72,13 @@ def fetch_latest(central: Central, codes: Sequence[str]) -> Snapshot:
         return {code: latest_values(conn, code) for code in codes}
 
 
-async def _events(hub: Hub, codes: frozenset[str], still_allowed: Callable[[], bool]) -> AsyncIterator[bytes]:
+async def _events(hub: Hub, codes: frozenset[str], shown: Shown, still_allowed: Callable[[], bool]) -> AsyncIterator[bytes]:
     yield b"retry: %d\n\n" % _RETRY_MS
     beats = 0
     async with hub.stream(codes) as stream:
         while True:
             for code, values in hub.take(stream).items():
-                yield _event(code, values)
+                yield _event(code, values, shown)
             if await _woken(stream):
                 continue
             beats += 1
@@ -106,16 +109,22 @@ def _still_allowed(request: Request) -> Callable[[], bool]:
     return check
 
 
-def _event(code: str, values: Sequence[LatestValue]) -> bytes:
-    shown = [_value(value) for value in values if value.quantity in QUANTITIES]
-    return b"event: values\ndata: " + orjson.dumps({"device": code, "values": shown}) + b"\n\n"
+def _shown(request: Request) -> Shown:
+    """Values in the words of the reader's language."""
+    renderer: Renderer = request.app.state.renderer
+    return partial(renderer.shown, language_of(request))
 
 
-def _value(value: LatestValue) -> dict[str, object]:
+def _event(code: str, values: Sequence[LatestValue], shown: Shown) -> bytes:
+    known = [_value(value, shown) for value in values if value.quantity in QUANTITIES]
+    return b"event: values\ndata: " + orjson.dumps({"device": code, "values": known}) + b"\n\n"
+
+
+def _value(value: LatestValue, shown: Shown) -> dict[str, object]:
     quantity = QUANTITIES[value.quantity]
     return {
         "quantity": value.quantity,
-        "text": number(quantity, value.value),
+        "text": shown(quantity, value.value),
         "exact": exact(quantity, value.value),
         "raw": raw(quantity, value.value),
         "at_ms": value.measured_at_ms,

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 
+import orjson
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
@@ -61,14 +62,16 @@ class Frame:
             await send(message)
 
         if _declared_bytes(scope) > MAX_BODY_BYTES:
-            await _refuse_size(framed)
+            await _refuse_size(framed, request_id)
             return
+        body = _Counted(receive)
+        answer = body.refusing(framed, request_id)
         try:
-            await self._app(scope, _counted(receive), framed)
+            await self._app(scope, body, answer)
         except Exception as error:
             if answering:
                 raise  # too late for another answer; the server logs it and closes the connection
-            await self._unexpected(Request(scope), error)(scope, receive, framed)
+            await self._unexpected(Request(scope), error)(scope, receive, answer)
 
     def _dress(self, headers: MutableHeaders, request_id: str) -> None:
         for name, value in self._headers.items():
@@ -84,26 +87,39 @@ def _declared_bytes(scope: Scope) -> int:
     return 0
 
 
-def _counted(receive: Receive) -> Receive:
-    """A body sent in chunks declares no length; past the limit it ends like a broken connection."""
-    left = MAX_BODY_BYTES
+class _Counted:
+    """A body sent in chunks declares no length; past the limit it ends for the application like a broken connection, for the sender with a 413."""
 
-    async def limited() -> Message:
-        nonlocal left
-        message = await receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
-            log.warning("request body passes %d bytes; connection dropped", MAX_BODY_BYTES)
-            return {"type": "http.disconnect"}
-        return message
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._left = MAX_BODY_BYTES
 
-    return limited
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        return {"type": "http.disconnect"} if self._left < 0 else message
+
+    def refusing(self, send: Send, request_id: str) -> Send:
+        """`send`, but whatever the application makes of the broken body, the answer is the 413."""
+        refused = False
+
+        async def answer(message: Message) -> None:
+            nonlocal refused
+            if self._left < 0 and message["type"] == "http.response.start":
+                refused = True
+                await _refuse_size(send, request_id)
+            elif not refused:
+                await send(message)
+
+        return answer
 
 
-async def _refuse_size(send: Send) -> None:
-    body = b'{"error":{"code":"request.too_large","message":"the request body is larger than this server accepts"}}'
+async def _refuse_size(send: Send, request_id: str) -> None:
+    log.warning("request body passes %d bytes; refused id=%s", MAX_BODY_BYTES, request_id)
+    message = f"the request body is larger than the {MAX_BODY_BYTES} bytes this server accepts"
+    body = {"error": {"code": "request.too_large", "message": message, "details": {}, "request_id": request_id}}
     await send({"type": "http.response.start", "status": 413, "headers": [(b"content-type", b"application/json"), (b"connection", b"close")]})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": orjson.dumps(body)})
 
 
 def _note(scope: Scope, status: int, started: float, request_id: str) -> None:

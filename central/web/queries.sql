@@ -46,6 +46,10 @@ from device_status as s join device as d on d.code = s.device
 where d.removed_at is null and s.last_measured_at <= now() - %(stale_s)s * interval '1 second'
 order by s.last_measured_at limit 1;
 
+-- name: never_heard
+select count(*)::integer as devices from device as d left join device_status as s on s.device = d.code
+where d.removed_at is null and s.last_measured_at is null;
+
 -- name: known_devices
 select code from device where code = any(%(codes)s) and removed_at is null;
 

@@ -19,7 +19,7 @@ from central.identity.secret import new_secret
 from central.metering.model import ONLINE_WITHIN_S
 from central.web import display
 from central.web.translations import Language, choose_language, load_translations
-from protocol.quantities import QUANTITIES
+from protocol.quantities import QUANTITIES, Kind, Quantity
 
 LANGUAGE_COOKIE = "ce_language"
 THEME_COOKIE = "ce_theme"
@@ -33,6 +33,10 @@ class Renderer:
     environments: Mapping[Language, Environment]
     static: Callable[[str], str]
     missing: tuple[str, ...]
+
+    def shown(self, language: Language, quantity: Quantity, value: int) -> str:
+        """A value as pages show it: a word for a state that has one, else its number."""
+        return _shown(self.environments[language], quantity, value)
 
 
 def build_renderer(static: Callable[[str], str], missing: list[str]) -> Renderer:
@@ -48,7 +52,7 @@ def build_renderer(static: Callable[[str], str], missing: list[str]) -> Renderer
             lstrip_blocks=True,
         )
         environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
-        environment.filters.update(display.filters(language), data_block=_data_block)
+        environment.filters.update(display.filters(language), data_block=_data_block, shown=partial(_shown, environment))
         environment.globals.update(
             static=static,
             languages=tuple(Language),
@@ -77,6 +81,14 @@ def render(request: Request, template: str, context: Mapping[str, Any], status: 
 def language_of(request: Request) -> Language:
     """The language this request is answered in."""
     return choose_language(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+
+
+def _shown(environment: Environment, quantity: Quantity, value: int) -> str:
+    word = ""
+    if quantity.kind is Kind.STATE:
+        words: Any = environment.get_template("states.html").module
+        word = str(words.state_text(quantity.code, value)).strip()
+    return word or display.number(quantity, value)
 
 
 def _icon(sprite: str, name: str, size: str = "") -> Markup:

@@ -177,7 +177,7 @@ class Schedule(Generic[R]):
         for position, (name, periods) in enumerate(devices.items()):
             kept = old.get(name) if name not in changed else None
             if kept is None or kept.periods != periods:
-                kept = _Device(periods, position / max(1, len(devices)), dict.fromkeys(periods, now), position)
+                kept = _Device(periods, position / len(devices), dict.fromkeys(periods, now), position)
             kept.position = position
             new[name] = kept
         self._devices = new  # at once: other threads read it for the health report

@@ -1,10 +1,9 @@
 """Polling a baud-true virtual line with a queue that is never empty; the line's own statistics are the judge.
 
-30 DL/T 645-2007 meters (8E1, gap 30 ms, Td 20-60 ms; energy, balance, status word: three reads each) on a pty, emulator in a process of its
-own. E is the line's: (wire time of useful exchanges + their Td + required gaps) / wall time. "10 % dead": three of the thirty never answer; the
-window begins when they are quarantined and holds their first probes. Urgent: from `read_now` to the readings, beside the longest exchange of the
-window. Modbus: 10 SDM120 on 9600 8N1 beside pymodbus' own client asking the same registers of the same line in a loop, with no pause and with
-the line's gap slept by hand.
+30 DL/T 645-2007 meters (8E1, gap 30 ms, Td 20-60 ms; energy, balance, status word: three reads each) on a pty, both speeds at once, emulator in a
+process of its own. E is the line's: (wire time of useful exchanges + their Td + required gaps) / wall time; its limit is 1. "10 % dead": three of
+the thirty never answer; the window begins with the first request, so that finding out is in it, and ends 130 s after they are quarantined, so that
+their first probes are. Urgent: from `read_now` to the readings, beside the longest exchange of the window.
 """
 
 from __future__ import annotations
@@ -21,34 +20,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pymodbus import FramerType
-from pymodbus.client import ModbusSerialClient
-from pymodbus.exceptions import ModbusException
-
-from edge_agent.drivers.plan import Memory, plan
 from edge_agent.lines.clock import SystemClock
 from edge_agent.lines.worker import LineWorker
 from firmware_profiles.loader import load_profiles
 from protocol.reading import Reading
-from protocol.site_plan import Line, SerialPort, SitePlan
+from protocol.site_plan import Line, SitePlan
 from tests.bench.figure import Figure
 
 _METERS, _DEAD = 30, (7, 17, 27)
 _HEALTHY_S, _DEAD_S = 30.0, 130.0  # the longer one holds the first probe of each dead meter, a minute after it fell silent
-_MODBUS_S = 15.0
-_METER, _PANEL = "generic/dlt645_2007_single_phase_prepaid", "eastron/sdm120"
+_METER = "generic/dlt645_2007_single_phase_prepaid"
 _SET_A = ("energy_active_forward", "balance_energy", "status_word_3")
 _TEXT = {"zh": "测试", "en": "Bench"}
 
 
 def run() -> list[Figure]:
-    """Measure both speeds at once, first healthy, then with dead meters; then Modbus beside pymodbus."""
+    """Measure both speeds at once, first healthy, then with dead meters."""
     figures: list[Figure] = []
     for name, dead in (("healthy", ()), ("10 % dead", _DEAD)):
         with _virtual([_meter_line(f"b{baud}", baud) for baud in (2400, 9600)], [f"b{baud}-{n}" for baud in (2400, 9600) for n in dead]) as site:
             figures += _meter_figures(site, name, len(dead))
-    with _virtual([_modbus_line()], []) as site:
-        figures += _modbus_figures(site)
     return figures
 
 
@@ -91,7 +82,6 @@ def _meter_figures(site: _Site, name: str, dead: int) -> list[Figure]:
     workers = {line_id: start_worker(line) for line_id, line in site.lines.items()}
     while not all(len(worker.health().quarantined) == dead and worker.health().exchanges > 3 * _METERS for worker in workers.values()):
         time.sleep(0.2)
-    site.order(do="reset_stats")
     waits = {line_id: _urgent_waits(worker, line_id) for line_id, worker in workers.items()} if not dead else {}
     if not dead:
         site.order(do="reset_stats")
@@ -127,71 +117,12 @@ def _urgent_waits(worker: LineWorker, line_id: str) -> list[float]:
     return waits
 
 
-# --- Modbus beside pymodbus --------------------------------------------------------------------------------------------
-
-
-def _modbus_figures(site: _Site) -> Iterator[Figure]:
-    line = site.lines["modbus"]
-    worker = start_worker(line)
-    time.sleep(2.0)
-    site.order(do="reset_stats")
-    time.sleep(_MODBUS_S)
-    ours = site.stats("modbus")
-    worker.stop()
-    for name, pause_s in (("no pause", 0.0), ("the line's gap slept", line.gap_ms / 1000)):
-        site.order(do="reset_stats")
-        asked, failed = _pymodbus_loop(line, pause_s)
-        peer = site.stats("modbus")
-        yield Figure(
-            f"Modbus 9600, pymodbus client with {name}: E",
-            f"{ours['efficiency']:.3f}",
-            f"{peer['efficiency'] or 0:.3f}",
-            f"{ours['efficiency'] / peer['efficiency']:.2f}" if peer["efficiency"] else "–",
-            ">= pymodbus",
-        )
-        yield Figure(
-            f"Modbus 9600, pymodbus client with {name}: violations",
-            str(sum(ours["violations"].values())),
-            f"{sum(peer['violations'].values())} ({failed} of {asked} reads failed)",
-            aim="0",
-        )
-
-
-def _pymodbus_loop(line: Line, pause_s: float) -> tuple[int, int]:
-    """Ask what our planner asks, over and over; returns (asked, failed)."""
-    profile = load_profiles().profiles[_PANEL]
-    requests = [one for device in line.devices for one in plan(profile, device, profile.items, Memory(), 0.0)]
-    assert isinstance(line.port, SerialPort)
-    client = ModbusSerialClient(line.port.path, framer=FramerType.RTU, baudrate=line.baud, parity="N", stopbits=line.stop_bits, timeout=1, retries=0)
-    client.connect()
-    asked = failed = 0
-    until = time.monotonic() + _MODBUS_S
-    while time.monotonic() < until:
-        for one in requests:
-            function, first, count = (int(part) for part in one.key)
-            read = client.read_input_registers if function == 4 else client.read_holding_registers
-            asked += 1
-            try:
-                failed += read(first, count=count, device_id=int(one.device.address)).isError()
-            except ModbusException:
-                failed += 1
-                client.connect()
-            time.sleep(pause_s)
-    client.close()
-    return asked, failed
-
-
 # --- the emulator ------------------------------------------------------------------------------------------------------
 
 
 def _meter_line(line_id: str, baud: int) -> dict[str, Any]:
     devices = [{"id": f"{line_id}-{n}", "profile": _METER, "address": f"{baud}{n:03}", "place": "room"} for n in range(_METERS)]
     return {"id": line_id, "port": {"kind": "serial", "path": "/dev/null"}, "baud": baud, "gap_ms": 30, "devices": devices}
-
-
-def _modbus_line() -> dict[str, Any]:
-    devices = [{"id": f"panel-{n}", "profile": _PANEL, "address": str(n), "place": "room"} for n in range(1, 11)]
-    return {"id": "modbus", "port": {"kind": "serial", "path": "/dev/null"}, "baud": 9600, "parity": "N", "gap_ms": 30, "devices": devices}
 
 
 @contextmanager

@@ -71,7 +71,8 @@ class Campus:
 
     def _read(self) -> None:
         assert self.process.stdout is not None
-        self.lines += iter(self.process.stdout.readline, "")
+        with self.process.stdout as lines:
+            self.lines += iter(lines.readline, "")
 
 
 @pytest.fixture

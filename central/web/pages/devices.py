@@ -11,19 +11,23 @@ from fastapi.responses import Response
 
 from central.context import Central
 from central.db.pool import Connection
+from central.fleet.gateways import get_gateway
 from central.identity.guard import Principal, require
 from central.metering.device import get_device
 from central.metering.model import DeviceView, Point
 from central.metering.tree import ancestors
 from central.metering.values import curve, latest_values
 from central.web.curve import MAX_POINTS, choose_quantity, day_bounds, gap_after, line, marked, period_s, summarise
-from central.web.display import local
+from central.web.display import local, shown_decimals
 from central.web.render import render
 from central.web.site import Site, load_site
+from protocol.errors import NotFound
 from protocol.profile import AnyProfile
-from protocol.quantities import QUANTITIES, Medium
+from protocol.quantities import QUANTITIES, Kind, Medium
 
 _DAY_MS = 86_400_000
+_FIRST_DAY = date(1970, 1, 2)  # the day before it still has a day before in every time zone
+_POSITION = {code: position for position, code in enumerate(QUANTITIES)}
 _MEDIA = {medium: position for position, medium in enumerate(Medium)}
 Reader = Annotated[Principal, Depends(require("metering.read"))]
 View = Literal["chart", "table"]
@@ -53,9 +57,26 @@ def router(central: Central, profiles: Mapping[str, AnyProfile]) -> APIRouter:
 def _identity(conn: Connection, device: DeviceView, profile: AnyProfile | None) -> dict[str, Any]:
     """What stands above the curve."""
     values = [value for value in latest_values(conn, device.code) if value.quantity in QUANTITIES]
-    values.sort(key=lambda value: _MEDIA[QUANTITIES[value.quantity].medium])
+    values.sort(key=lambda value: _order(value.quantity))
     live = [(QUANTITIES[value.quantity], value) for value in values]
-    return {"way": ancestors(conn, device.place), "profile": profile, "values": live, "installation": device.installations[:1]}
+    known: dict[str, Any] = {"way": ancestors(conn, device.place), "profile": profile, "values": live, "installation": device.installations[:1]}
+    return known | _reachable(conn, device)
+
+
+def _order(code: str) -> tuple[int, int]:
+    """As the vocabulary lists them, what the device is about first: relay 2 stands before relay 10."""
+    return _MEDIA[QUANTITIES[code].medium], _POSITION[code]
+
+
+def _reachable(conn: Connection, device: DeviceView) -> dict[str, Any]:
+    """Why nothing may come from the device: its gateway is away, or has set it aside because it does not answer."""
+    try:
+        gateway = get_gateway(conn, device.gateway)
+    except NotFound:  # an earlier plan's
+        return {"gateway": None, "set_aside": False}
+    lines = (gateway.health or {}).get("lines") or []
+    aside = any(device.code in (line.get("quarantined") or []) for line in lines)
+    return {"gateway": gateway, "set_aside": aside}
 
 
 def _curve(
@@ -63,8 +84,8 @@ def _curve(
 ) -> dict[str, Any]:
     """The curve of one local day, with the day before as a shadow."""
     today = local(central.clock(), site.zone).date()
-    shown_day = min(day or today, today)
-    choices = [code for code in device.quantities if code in QUANTITIES]
+    shown_day = max(_FIRST_DAY, min(day or today, today))
+    choices = sorted((code for code in device.quantities if code in QUANTITIES), key=_order)
     code = choose_quantity(choices, wanted)
     context: dict[str, Any] = {"day": shown_day, "today": today, "choices": choices, "quantity": None, "points": [], "one_day": timedelta(days=1)}
     if code is None:
@@ -76,11 +97,13 @@ def _curve(
     chart = {
         "zone": site.zone.key,
         "unit": quantity.display_unit,
+        "decimals": shown_decimals(quantity),
         "from_ms": from_ms,
         "to_ms": to_ms,
         "line": line(points, quantity, period),
         "points": marked(points, quantity),
-        "before": line(before, quantity, period, _DAY_MS) if quantity.kind == "instantaneous" else [],
+        "before": line(before, quantity, period, _DAY_MS) if quantity.kind is Kind.INSTANTANEOUS else [],
+        "steps": quantity.kind is Kind.STATE,
     }
     summary = summarise(points, quantity, period)
     return context | {"quantity": quantity, "period_s": period, "points": _table(points, period), "chart": chart, "summary": summary}

@@ -1,4 +1,4 @@
-"""Gateways: state, version, backlog, and each line's counters."""
+"""Gateways: the table of all, and one with its lines' counters."""
 
 from __future__ import annotations
 
@@ -8,19 +8,32 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from central.context import Central
-from central.fleet.gateways import list_gateways
+from central.fleet.gateways import get_gateway, list_gateways
 from central.identity.guard import Principal, require
+from central.metering.tree import ancestors
+from central.web.gateway_table import FILTERS, gateway_lines
 from central.web.render import render
 from central.web.site import load_site
 
+Reader = Annotated[Principal, Depends(require("fleet.read"))]
+
 
 def router(central: Central) -> APIRouter:
-    """`/gateways`."""
+    """`/gateways?q=&state=`, `/gateways/{code}`."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/gateways")
-    def gateways(request: Request, principal: Annotated[Principal, Depends(require("fleet.read"))]) -> Response:
+    def gateways(request: Request, principal: Reader, q: str = "", state: str = "") -> Response:
         with central.pool.connection() as conn:
-            return render(request, "gateways.html", {"site": load_site(conn), "gateways": list_gateways(conn)})
+            known = list_gateways(conn)
+        context = {"lines": gateway_lines(known, q[:80], state), "total": len(known), "q": q[:80], "state": state, "filters": FILTERS}
+        return render(request, "gateway_table.html" if request.headers.get("hx-target") == "gateway-table" else "gateways.html", context)
+
+    @routes.get("/gateways/{code}")
+    def gateway(request: Request, principal: Reader, code: str) -> Response:
+        with central.pool.connection() as conn:
+            found = get_gateway(conn, code)
+            context = {"site": load_site(conn), "gateway": found, "line": gateway_lines([found])[0], "way": ancestors(conn, found.place)}
+        return render(request, "gateway.html", context)
 
     return routes

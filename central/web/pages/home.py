@@ -15,6 +15,7 @@ from central.identity.guard import Principal, require
 from central.metering.model import STALE_WITHIN_S
 from central.metering.overview import site_overview
 from central.metering.tree import children
+from central.web.gateway_table import gateway_lines
 from central.web.render import render
 from central.web.site import load_site
 
@@ -40,11 +41,13 @@ def router(central: Central) -> APIRouter:
         with central.pool.connection() as conn:
             silent = rows(conn, _SQL["oldest_silent"], SilentDevice, stale_s=STALE_WITHIN_S)
             roots = children(conn, None)
+            never = conn.execute(_SQL["never_heard"]).fetchone()
             context = {
                 "site": load_site(conn),
                 "overview": site_overview(conn),
                 "silent": silent[0] if silent else None,
-                "gateways": list_gateways(conn),
+                "gateways": gateway_lines(list_gateways(conn)),
+                "never": never[0] if never else 0,
                 "places": children(conn, roots[0].code) if len(roots) == 1 else roots,
             }
         return render(request, "home.html", context)

@@ -85,6 +85,11 @@ def test_nesting_without_end_is_refused():
     assert problems("name: a\nx: " + "[" * 100_000) == ["plan.yaml:2: nested more than 50 levels deep"]
 
 
+def test_more_values_than_any_site_has_are_refused_before_they_are_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("protocol.document._MAX_VALUES", 10)
+    assert problems("- a\n" * 11) == ["plan.yaml: more than 10 keys and values; is this the right file?"]
+
+
 def test_whole_record_checks_name_the_line_of_their_path():
     with pytest.raises(ConfigError, match=r"plan\.yaml:4: two is too many"):
         parse_yaml("name: a\nx: 1\nchildren:\n- {name: b, x: 2}\n", "plan.yaml", POINT, lambda point: [(("children", 0, "x"), "two is too many")])

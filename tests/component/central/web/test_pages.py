@@ -9,13 +9,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
+import orjson
 import pytest
 
 from central.identity.accounts import add_account
 from central.identity.permissions import Role
+from central.web.static_files import STATIC_DIR
 
 Browser = Callable[..., httpx.Client]
 HTMX = {"hx-request": "true"}
+BUDGET_BYTES = 700_000  # everything a device page makes a browser fetch, chart library included
+SCRIPTS = sorted((STATIC_DIR / "js").glob("*.js"))
 PAGES = [
     "/",
     "/places/campus",
@@ -24,6 +28,7 @@ PAGES = [
     "/devices/m1?view=table",
     "/devices/m3",
     "/gateways",
+    "/gateways/gw1",
     "/quarantine",
     "/audit",
     "/accounts",
@@ -124,7 +129,7 @@ def test_device_never_heard_says_where_to_look(browser: Browser) -> None:
     assert "Check that the gateway is online" in browser("viewer").get("/devices/m3").text
 
 
-@pytest.mark.parametrize(("q", "target"), [("m1", "/devices/m1"), ("一号楼", "/places/b1"), ("gw1", "/gateways#gw1")])
+@pytest.mark.parametrize(("q", "target"), [("m1", "/devices/m1"), ("一号楼", "/places/b1"), ("gw1", "/gateways/gw1")])
 def test_search_leads_to_the_thing(browser: Browser, q: str, target: str) -> None:
     assert f'href="{target}"' in browser("viewer").get("/search", params={"q": q}, headers=HTMX).text
 
@@ -170,3 +175,56 @@ def test_missing_libraries_are_named_on_every_page(
             add_account(conn, "boss", "seven green kettles", Role.ADMIN, bare.clock.now)
         sign_in(client, "boss")
         assert "htmx.min.js" in client.get("/").text.partition('role="alert"')[2].partition("</p>")[0]
+
+
+@pytest.mark.parametrize(("language", "word"), [("zh-CN", "合闸"), ("en", "switched on")])
+def test_state_is_a_word_of_the_readers_language(browser: Browser, web: Any, insert_reading: Callable[..., None], language: str, word: str) -> None:
+    at_s = web.clock.now - 7 * 86_400 - len(word)  # a moment of its own in each language
+    week_ago = datetime.fromtimestamp(at_s, ZoneInfo("Asia/Shanghai")).date()
+    with web.pool.connection() as conn:
+        insert_reading(conn, "m2", "relay_10", at_s, 1)
+        insert_reading(conn, "m2", "relay_2", at_s, 0)
+    text = browser("viewer", language).get(f"/devices/m2?quantity=relay_10&day={week_ago}").text
+    assert f'title="1">{word}</span>' in text
+    assert text.index('data-quantity="relay_2"') < text.index('data-quantity="relay_10"')
+    assert f'"1": "{word}"'.encode("unicode_escape" if language == "zh-CN" else "ascii").decode() in text
+
+
+def test_value_before_the_transformers_says_so(browser: Browser) -> None:
+    assert "CT × PT = 40 times" in browser("viewer").get("/devices/m1").text
+    assert "CT × PT" not in browser("viewer").get("/devices/m2").text.partition('id="values-title"')[2]
+
+
+def test_device_its_gateway_set_aside_says_so(browser: Browser, web: Any) -> None:
+    line = {"id": "l1", "state": "open", "exchanges": 1, "timeouts": 1, "checksum_errors": 0, "noise_bytes": 0, "utilisation_permille": 5}
+    health = {"at_ms": 1, "uptime_s": 1, "backlog_batches": 0, "backlog_bytes": 0, "outbox_bytes": 0, "lines": [{**line, "quarantined": ["m2"]}]}
+    with web.pool.connection() as conn:
+        conn.execute(
+            "insert into gateway_status (gateway, state, health) values ('gw1', 'online', %s) on conflict (gateway) do update "
+            "set state = excluded.state, health = excluded.health",
+            [orjson.dumps(health).decode()],
+        )
+    assert "has set this device aside" in browser("viewer").get("/devices/m2").text
+    assert "has set this device aside" not in browser("viewer").get("/devices/m1").text
+    assert 'href="/devices/m2"' in browser("viewer").get("/gateways/gw1").text
+
+
+def test_gateways_are_filtered_on_the_server(browser: Browser) -> None:
+    part = browser("viewer").get("/gateways?q=nothing-like-it", headers={**HTMX, "hx-target": "gateway-table"}).text
+    assert "No gateway matches" in part
+    assert "<main" not in part
+
+
+def test_console_costs_less_than_its_byte_budget(browser: Browser, web: Any) -> None:
+    client = browser("viewer")
+    page = client.get("/devices/m1")
+    files = set(re.findall(r"/static/[0-9a-f]+/[\w./-]+", page.text)) | {web.app.state.renderer.static(f"js/{path.name}") for path in SCRIPTS}
+    sizes = {file: len(b"".join(_raw(client, file))) for file in files | {"/devices/m1"}}
+    assert sum(sizes.values()) <= BUDGET_BYTES, sizes
+
+
+def _raw(client: httpx.Client, path: str) -> list[bytes]:
+    """The bytes on the wire, still compressed."""
+    with client.stream("GET", path) as answer:
+        assert answer.status_code == 200, path
+        return list(answer.iter_raw())

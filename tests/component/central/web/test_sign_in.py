@@ -143,6 +143,13 @@ def test_first_administrator_goes_from_link_to_overview(https_web: Any, csrf_of:
     assert httpx.post(https_web.url + "/welcome/open", data={"csrf": csrf_of(page), "token": secret}, headers=cookie).status_code == 422
 
 
+def test_body_without_a_length_is_refused_at_the_limit(web: Any) -> None:
+    chunks = iter([*[b"x" * (1 << 20)] * (MAX_BODY_BYTES >> 20), b"x"])
+    answer = httpx.put(web.url + "/api/v1/site-plan", content=chunks, timeout=30)
+    assert answer.status_code == 413
+    assert answer.json()["error"]["request_id"] == answer.headers["x-request-id"]
+
+
 def test_oversized_body_is_refused_before_it_is_read(web: Any) -> None:
     connection = http.client.HTTPConnection(web.url.removeprefix("http://"), timeout=10)
     connection.putrequest("POST", "/login")

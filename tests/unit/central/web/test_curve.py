@@ -75,3 +75,9 @@ def test_quantity_asked_for_is_shown_if_the_device_has_it() -> None:
     assert choose_quantity(["voltage_a", "power_active"], "voltage_a") == "voltage_a"
     assert choose_quantity(["voltage_a", "power_active"], "humidity") == "power_active"
     assert choose_quantity([], None) is None
+
+
+def test_state_is_summed_up_by_how_often_it_changed() -> None:
+    readings = [Point(minute * 60_000, value, 0) for minute, value in enumerate((0, 0, 1, 1, 0))]
+    found = summarise(readings, QUANTITIES["relay_1"], 60)
+    assert (found.changes, found.lowest, found.highest, found.rise) == (2, None, None, None)

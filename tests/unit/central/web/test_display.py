@@ -20,6 +20,10 @@ from protocol.reading import Quality
         ("power_active", 60_312_499, "60.312"),
         ("power_active", -1_500_000, "-1.500"),
         ("voltage_a", 230_787, "230.8"),
+        ("power_active", 435_500, "0.436"),
+        ("energy_active_total", 1_234_565, "1,234.57"),
+        ("energy_active_total", -1_234_565, "-1,234.57"),
+        ("current_a", 2_045, "2.045"),
         ("water_volume", 12_345, "12.345"),
         ("power_factor", 965, "0.965"),
         ("relay_1", 1, "1"),
@@ -67,3 +71,25 @@ def test_unknown_quantity_stands_for_itself() -> None:
 
 def test_query_leaves_empty_parts_out() -> None:
     assert display.query({"q": "a b", "state": "", "offset": 50}) == "q=a+b&offset=50"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english"),
+    [
+        (15, "15 seconds"),
+        (60, "1 minute"),
+        (90, "90 seconds"),
+        (900, "15 minutes"),
+        (3600, "1 hour"),
+        (5400, "90 minutes"),
+        (86_400, "1 day"),
+        (0, "0 seconds"),
+    ],
+)
+def test_period_is_said_without_rounding_away(seconds: int, english: str) -> None:
+    assert display.period(seconds, Language.ENGLISH) == english
+
+
+def test_list_in_the_audit_reads_as_words() -> None:
+    assert display.listed(["fleet.read", "metering.read"]) == "fleet.read, metering.read"
+    assert display.listed(7) == "7"

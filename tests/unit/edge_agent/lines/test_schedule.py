@@ -290,3 +290,262 @@ def test_device_whose_items_are_all_refused_does_not_hold_up_the_line() -> None:
     schedule.configure({"mute": {"energy": 60.0}, "m": {"energy": 60.0}}, 0.0)
 
     assert job(schedule).device == "m"
+
+
+# --- urgent asks ---------------------------------------------------------------------------------------------------------
+
+
+def with_dead(name: str = "m00", count: int = 2) -> Schedule[str]:
+    """A line at 30 s on which this device is in quarantine."""
+    schedule = make(meters(count))
+    run(schedule, until=30.0, dead=frozenset({name}))
+    assert schedule.quarantined() == (name,)
+    return schedule
+
+
+def test_port_failure_gives_up_the_ask_it_met_and_no_other() -> None:
+    schedule = make({"a": {"energy": 60.0}})
+    schedule.ask(1, Priority.CONTROL, "a", ["off"])
+    schedule.ask(2, Priority.CONTROL, "a", ["on"])
+
+    assert schedule.finished(job(schedule), Outcome.NOT_SENT, 0.5).over
+    assert job(schedule, 0.5).ticket == 2
+
+
+def test_outcome_of_an_ask_given_up_meanwhile_touches_no_other() -> None:
+    schedule = make({"a": {"energy": 60.0}})
+    schedule.ask(1, Priority.CONTROL, "a", ["off"])
+    stale = job(schedule)
+    schedule.drop_asks()
+
+    assert schedule.finished(stale, Outcome.OK, 0.5) == Finished(over=True)
+    schedule.ask(2, Priority.CONTROL, "a", ["on"])
+    assert schedule.finished(stale, Outcome.OK, 0.5) == Finished(over=True)
+    assert schedule.finished(stale, Outcome.NOT_SENT, 0.5).over
+    assert job(schedule, 0.5).ticket == 2
+
+
+def test_ask_is_tried_as_often_as_it_says() -> None:
+    schedule = make({})
+    schedule.ask(1, Priority.ON_DEMAND, "a", ["read"], retries=2)
+    schedule.ask(2, Priority.ON_DEMAND, "a", ["once"])
+
+    assert [request for _, request, _ in run(schedule, until=5.0, dead=frozenset({"a"}))] == ["read"] * 3 + ["once"]
+
+
+def test_refused_request_of_an_ask_is_replaced_by_its_parts() -> None:
+    schedule = make({})
+    schedule.ask(1, Priority.ON_DEMAND, "a", ["block", "more"])
+
+    assert not schedule.finished(job(schedule), Outcome.REFUSED, 0.5, then=["part/1", "part/2"]).over
+    assert [request for _, request, _ in run(schedule, until=5.0, now=0.5)] == ["part/1", "part/2", "more"]
+
+
+@pytest.mark.parametrize(("outcome", "revives"), [(Outcome.OK, True), (Outcome.REFUSED, True), (Outcome.SILENT, False), (Outcome.GARBLED, False)])
+def test_only_an_answered_ask_takes_a_device_out_of_quarantine(outcome: Outcome, revives: bool) -> None:
+    schedule = with_dead("m00")
+    schedule.ask(1, Priority.ON_DEMAND, "m00", ["read"])
+
+    assert schedule.finished(job(schedule, 30.0), outcome, 31.0).revived is revives
+    assert schedule.quarantined() == (() if revives else ("m00",))
+
+
+def test_answered_ask_leaves_a_retry_that_waits_its_turn() -> None:
+    schedule = make({"a": {"energy": 60.0}})
+    schedule.finished(job(schedule), Outcome.SILENT, 1.0)
+    schedule.ask(1, Priority.ON_DEMAND, "a", ["read"])
+    schedule.finished(job(schedule, 1.0), Outcome.OK, 2.0)
+
+    assert job(schedule, 2.0).request == "a/energy/0"
+
+
+def test_only_the_first_poll_of_a_request_has_another_try_behind_it() -> None:
+    schedule = make({"a": {"energy": 60.0}})
+    first = job(schedule)
+    schedule.finished(first, Outcome.SILENT, 1.0)
+    retry = job(schedule, 1.0)
+    schedule.ask(1, Priority.CONTROL, "a", ["off"])
+
+    assert (first.last_try, retry.last_try, job(schedule, 1.0).last_try) == (False, True, True)
+
+
+# --- silence and damage ----------------------------------------------------------------------------------------------------
+
+
+def test_device_silent_once_is_not_quarantined() -> None:
+    schedule = make(meters(2))
+    schedule.finished(job(schedule), Outcome.SILENT, 1.0)
+
+    assert schedule.quarantined() == ()
+
+
+def test_port_failure_says_nothing_about_the_device() -> None:
+    schedule = make({"a": {"energy": 60.0}})
+    for now in (1.0, 2.0, 3.0):
+        schedule.finished(job(schedule, now), Outcome.NOT_SENT, now)
+
+    assert not job(schedule, 4.0).last_try
+    assert schedule.quarantined() == ()
+
+
+def test_reply_damaged_twice_counts_as_silence() -> None:
+    schedule = make({"a": {"energy": 60.0}, "b": {"energy": 60.0}}, reads=2)
+
+    assert schedule.finished(job(schedule), Outcome.GARBLED, 0.5) == Finished(over=False)
+    schedule.finished(job(schedule, 0.5), Outcome.GARBLED, 1.0)
+
+    assert [request for _, request, _ in run(schedule, until=3.0, now=1.0)] == ["b/energy/0", "b/energy/1", "a/energy/0", "a/energy/1"]
+
+
+def test_each_request_of_a_set_may_be_damaged_once() -> None:
+    schedule = make({"a": {"energy": 60.0}, "b": {"energy": 60.0}}, reads=2)
+    for outcome in (Outcome.GARBLED, Outcome.OK, Outcome.GARBLED):
+        schedule.finished(job(schedule), outcome, 0.5)
+
+    assert job(schedule, 0.5).request == "a/energy/1"
+
+
+def test_device_that_falls_silent_within_its_set_is_retried_behind_the_others_from_what_it_answered() -> None:
+    schedule = make({"a": {"energy": 60.0}, "b": {"energy": 60.0}}, reads=3)
+    assert not schedule.finished(job(schedule), Outcome.OK, 0.5).over
+
+    assert schedule.finished(job(schedule), Outcome.SILENT, 1.0) == Finished(over=True)
+    order = [request for _, request, _ in run(schedule, until=4.5, now=1.0)]
+
+    assert order == [f"b/energy/{n}" for n in range(3)] + ["a/energy/0", "a/energy/1", "a/energy/2"]
+
+
+def test_parts_are_tried_at_the_retry_where_a_block_met_silence() -> None:
+    schedule = make({"a": {"energy": 60.0}})
+    schedule.finished(job(schedule), Outcome.SILENT, 1.0, then=["part/1", "part/2"])
+
+    assert [request for _, request, _ in run(schedule, until=3.0, now=1.0)] == ["part/1", "part/2"]
+
+
+def mute(reads: int) -> tuple[Schedule[str], Job[str], Finished]:
+    """A living device that has been silent to its second request twice."""
+    schedule = make({"m": {"energy": 60.0}}, reads=reads)
+    for outcome in (Outcome.OK, Outcome.SILENT, Outcome.OK):
+        schedule.finished(job(schedule, 1.0), outcome, 1.0)
+    step = job(schedule, 1.0)
+    return schedule, step, schedule.finished(step, Outcome.SILENT, 1.0)
+
+
+@pytest.mark.parametrize(("reads", "over"), [(2, True), (3, False)])
+def test_parts_of_what_a_living_device_is_mute_to_are_read_next(reads: int, over: bool) -> None:
+    schedule, step, finished = mute(reads)
+    schedule.instead(step, ["part/1", "part/2"])
+
+    assert finished == Finished(mute=True, over=over)
+    rest = [f"m/energy/{n}" for n in range(2, reads)]
+    assert [request for _, request, _ in run(schedule, until=5.0, now=1.0)] == ["part/1", "part/2", *rest]
+
+
+def test_probe_reads_what_is_due() -> None:
+    schedule = make({"m": {"energy": 900.0, "load": 60.0}, "n": {"energy": 900.0}})
+    run(schedule, until=10.0, dead=frozenset({"m"}))
+
+    assert job(schedule, 75.0).request == "m/load/0"
+
+
+def test_probes_ask_for_one_thing_after_the_other() -> None:
+    schedule = make({"m": {"energy": 10_000.0}, "n": {"energy": 10_000.0}}, reads=3)
+    asked = [request for _, request, answered in run(schedule, until=600.0, dead=frozenset({"m"})) if not answered]
+
+    assert set(asked[2:]) == {"m/energy/0", "m/energy/1", "m/energy/2"}
+
+
+def test_dead_device_with_nothing_left_to_ask_does_not_hold_the_line() -> None:
+    plans = {"m": ["read"], "n": ["read"]}
+    schedule: Schedule[str] = Schedule(lambda device, groups: plans[device], 0.0)
+    schedule.configure({"m": {"energy": 60.0}, "n": {"energy": 1000.0}}, 0.0)
+    run(schedule, until=30.0, dead=frozenset({"m"}))
+    plans["m"] = []
+
+    assert schedule.next_job(100.0) == Wait(160.0)
+
+
+def test_probe_and_living_work_go_in_the_order_in_which_they_have_waited() -> None:
+    schedule = make({"m": {"energy": 20.0}, "n": {"energy": 20.0}})
+    run(schedule, until=5.0, dead=frozenset({"n"}))
+
+    assert [request for _, request, _ in run(schedule, until=1001.0, now=1000.0)] == ["m/energy/0", "n/energy/0"]
+
+
+def test_device_dead_for_long_is_probed_at_once_when_a_dead_line_comes_back() -> None:
+    schedule = make(meters(2))
+    run(schedule, until=2000.0, dead=frozenset({"m00"}))
+    run(schedule, until=2150.0, dead=frozenset({"m00", "m01"}), now=2000.0)
+    assert schedule.quarantined() == ("m00", "m01")
+
+    log = run(schedule, until=2220.0, now=2150.0)
+
+    assert {request.partition("/")[0] for _, request, _ in log[:2]} == {"m00", "m01"}
+
+
+def test_device_that_comes_back_to_a_living_line_leaves_the_back_off_of_others() -> None:
+    schedule = make(meters(3, period_s=1000.0))
+    run(schedule, until=500.0, dead=frozenset({"m00", "m01"}))  # both probed at about 1, 3 and 8 min
+    schedule.ask(1, Priority.ON_DEMAND, "m01", ["read"])
+    schedule.finished(job(schedule, 500.0), Outcome.OK, 501.0)
+
+    assert "m00" not in {request.partition("/")[0] for _, request, _ in run(schedule, until=800.0, now=501.0)}
+
+
+# --- when, and changes of plan -----------------------------------------------------------------------------------------------
+
+
+def test_second_reading_is_half_a_period_to_one_and_a_half_behind_the_first() -> None:
+    log = run(make(meters(10, period_s=100.0)), until=200.0)
+
+    times: dict[str, list[float]] = {}
+    for time, request, _ in log:
+        times.setdefault(request, []).append(time)
+    distances = [later - earlier for earlier, later, *_ in times.values()]
+    assert min(distances) >= 50.0
+    assert max(distances) <= 151.0
+
+
+def test_new_period_is_obeyed_at_once() -> None:
+    schedule = make({"m": {"energy": 900.0}})
+    run(schedule, until=10.0)
+    schedule.configure({"m": {"energy": 10.0}}, 10.0)
+
+    assert len(run(schedule, until=60.0, now=10.0)) >= 5
+
+
+def test_devices_that_wait_alike_are_asked_in_the_order_of_the_plan_in_force() -> None:
+    schedule = make(meters(3))
+    schedule.configure(dict(reversed(meters(3).items())), 0.0)
+
+    assert [request.partition("/")[0] for _, request, _ in run(schedule, until=1.5)] == ["m02", "m01", "m00"]
+
+
+def test_device_taken_off_the_plan_is_not_asked_for_the_rest_of_its_set() -> None:
+    schedule = make(meters(2), reads=3)
+    running = job(schedule)
+    schedule.configure({"m01": {"energy": 60.0}}, 0.2)
+
+    assert schedule.finished(running, Outcome.OK, 0.5) == Finished(over=True)
+    schedule.instead(running, ["part"])
+    assert [request for _, request, _ in run(schedule, until=2.0, now=0.5)] == ["m01/energy/0", "m01/energy/1", "m01/energy/2"]
+
+
+def test_outcome_of_a_set_begun_anew_is_not_taken_for_its_new_requests() -> None:
+    schedule = make(meters(2), reads=2)
+    stale = job(schedule)
+    schedule.configure(meters(2), 0.2, changed=frozenset({"m00"}))
+    job(schedule, 0.5)
+
+    assert schedule.finished(stale, Outcome.SILENT, 0.5) == Finished(over=True)
+    schedule.abandon(stale)
+    assert schedule.quarantined() == ()
+    assert [request for _, request, _ in run(schedule, until=2.6, now=0.5)] == [f"m0{n}/energy/{part}" for n in (1, 0) for part in (0, 1)]
+
+
+def test_other_devices_set_goes_on_when_one_is_taken_off() -> None:
+    schedule = make(meters(2), reads=3)
+    schedule.finished(job(schedule), Outcome.OK, 0.5)
+    schedule.configure({"m00": {"energy": 60.0}}, 0.5)
+
+    assert job(schedule, 0.5).request == "m00/energy/1"
