@@ -42,20 +42,26 @@ def unpack_program(package: str, program: str) -> Path:
             return _write_wrapper(Path(program))
         say(f"  {package} needs {', '.join(sorted(missing)[:4])}{' ...' if len(missing) > 4 else ''}: fetching libraries, level {depth + 1}")
         wanted = _library_dependencies(wanted, options)
-    raise SetupError(f"{package}: libraries {', '.join(sorted(missing))} were not found\n  next step: sudo apt-get install {package}")
+    raise SetupError(f"{package}: libraries {', '.join(sorted(missing))} were not found\n  next step: {install_line([package])}")
 
 
 def install_packages(packages: list[str]) -> None:
     """Install packages with apt as root; raise SetupError with the command to type when not root."""
-    command = f"apt-get install --no-install-recommends {' '.join(packages)}"
     if not shutil.which("apt-get"):
         raise SetupError(f"this is no Debian system\n  next step: install {', '.join(packages)} with your system's package manager")
     if os.geteuid() != 0:
-        raise SetupError(f"{', '.join(packages)}: not found and we are not root\n  next step: sudo {command}")
+        raise SetupError(f"{', '.join(packages)}: not found and we are not root\n  next step: {install_line(packages)}")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     if not all(_has_candidate(package, []) for package in packages):
         run_command("apt-update", ["apt-get", "update"], "check the network and /etc/apt/sources.list")
-    run_command("apt-install", ["apt-get", "install", "-y", "--no-install-recommends", *packages], f"run '{command}' by hand", env=quiet)
+    run_command(
+        "apt-install", ["apt-get", "install", "-y", "--no-install-recommends", *packages], f"run '{install_line(packages)}' by hand", env=quiet
+    )
+
+
+def install_line(packages: list[str]) -> str:
+    """What this user types to install packages."""
+    return f"{'' if os.geteuid() == 0 else 'sudo '}apt-get install --no-install-recommends {' '.join(packages)}"
 
 
 def _apt_lists(package: str) -> list[str]:

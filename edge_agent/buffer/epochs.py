@@ -25,11 +25,6 @@ class Epoch:
         """Where a seq of this epoch stands in the outbox."""
         return self.ordinal << EPOCH_SHIFT | seq
 
-    @property
-    def pending(self) -> int:
-        """Batches above the receipt (an upper bound for an epoch with holes)."""
-        return self.last - self.acked
-
 
 def seq_of(position: int) -> int:
     """The seq a position stands for."""

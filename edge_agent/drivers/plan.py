@@ -142,7 +142,7 @@ def _starts(profile: AnyProfile, block: Block2007 | Block1997) -> dict[str, int]
     starts, at = {}, 0
     for di in block.items:
         starts[di] = at
-        at += sizes.get(di, max(sizes.values(), default=0))
+        at += sizes.get(di, max(sizes.values()))
     return starts
 
 

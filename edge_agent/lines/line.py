@@ -127,14 +127,13 @@ class Line:
             if data := self._port.read(min(left, SLICE_S)):
                 self._last_byte_at = self._clock.monotonic()
                 reply = hearing.take(data, self._last_byte_at)
-        self._count(hearing)
         if reply is None:
             raise self._failure(what, timing, hearing)
+        self._count(hearing)
         td_s = hearing.td_s
         self.counters.useful_bytes += (wire_bytes := len(what.request) + hearing.useful_bytes)
         self.counters.ideal_s += wire_bytes * self._byte_s + td_s + gap_s
-        ended_ms = self._clock.wall_ms() - round((self._clock.monotonic() - self._last_byte_at) * 1000)
-        return Exchange(reply, td_s if measurable else None, ended_ms)
+        return Exchange(reply, td_s if measurable else None, self._clock.wall_ms())
 
     def _count(self, hearing: _Hearing[F]) -> None:
         self._echoes = hearing.echo.found
@@ -153,8 +152,8 @@ class Line:
             "received": bytes(hearing.raw[:64]).hex(" ") or None,
         }
         spoke_in_full = hearing.decoder.checksum_errors > 0 and not hearing.decoder.started
-        if hearing.decoder.started:
-            hearing.decoder.reset()
+        hearing.decoder.reset()  # a frame broken off is noise, and counted as such
+        self._count(hearing)
         if not spoke_in_full:
             self._await_idle(timing.quiet_s)
         if hearing.decoder.checksum_errors:

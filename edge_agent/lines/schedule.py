@@ -98,6 +98,7 @@ class _Device(Generic[R]):
     position: int
     failures: int = 0  # 0 alive, 1 silent once, 2.. dead: index into BACKOFF_S + 2
     retry: _Set[R] | None = None
+    proof: R | None = None  # answered last; tells a device mute to one request from a dead one
     wake_at: float = 0.0  # when the retry or the next probe is due
 
     @property
@@ -148,7 +149,8 @@ class Schedule(Generic[R]):
         current.requests.popleft()
         if outcome in (Outcome.OK, Outcome.REFUSED):
             current.requests.extendleft(reversed(then))
-            current.answered = job.request if outcome is Outcome.OK else current.answered
+            if outcome is Outcome.OK:
+                current.answered = device.proof = job.request
             return Finished(over=not current.requests, revived=self._alive(device, now))
         return self._silent(device, current, job.request, now, then)
 
@@ -246,7 +248,8 @@ class Schedule(Generic[R]):
             return Finished(mute=True, over=not current.requests)
         self._poll = None
         if device.failures == 0:
-            proof = [current.answered] if current.answered is not None else []
+            known = current.answered if current.answered is not None else device.proof
+            proof = [known] if known is not None and known != request else []
             device.failures, device.wake_at = 1, now
             device.retry = _Set(current.device, deque([*proof, *(then or [request]), *current.requests]), retrying=True)
             return Finished(over=True)

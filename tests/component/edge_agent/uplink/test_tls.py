@@ -29,6 +29,8 @@ def authority(folder, name: str) -> None:
         2,
         "-subj",
         f"/CN={name}",
+        "-addext",
+        "keyUsage=critical,keyCertSign,cRLSign",  # Python 3.13 and later insist on it
         "-keyout",
         folder / f"{name}.key",
         "-out",
@@ -38,7 +40,7 @@ def authority(folder, name: str) -> None:
 
 def certificate(folder, name: str, issuer: str) -> None:
     extension = folder / f"{name}.ext"
-    extension.write_text("subjectAltName=IP:127.0.0.1\n")
+    extension.write_text("subjectAltName=IP:127.0.0.1\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
     openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.csr")
     signer = ("-CA", folder / f"{issuer}.pem", "-CAkey", folder / f"{issuer}.key", "-CAcreateserial")
     openssl("x509", "-req", "-in", folder / f"{name}.csr", *signer, "-days", 2, "-extfile", extension, "-out", folder / f"{name}.pem")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from edge_agent.drivers import plan
+from edge_agent.drivers.dlt645 import MAX_FOLLOW_UPS
 from edge_agent.drivers.driver import driver_for, refusal_lasts, target_silent
 from edge_agent.drivers.fields import Decoded
 from edge_agent.drivers.plan import Memory
@@ -106,6 +107,43 @@ def test_filler_and_short_blocks_mean_absent_not_zero(make_profile: Any, make_de
     assert decoded == Decoded((("voltage_a", 229_700),))
 
 
+def test_value_cut_off_in_the_middle_is_absent_not_smaller(make_profile: Any, make_device: Any) -> None:
+    _, decoded = ask(make_profile("dlt645_2007", VOLTAGES, blocks=BLOCK), make_device(), [framed(METER, 0x91, "00FF0102 9722 01")])
+
+    assert decoded == Decoded((("voltage_a", 229_700),))
+
+
+def test_all_ones_are_filler_in_bcd_and_a_value_in_binary(make_profile: Any, make_device: Any) -> None:
+    items = [item645("status_word_3", "word", "04000503", "u16"), item645("voltage_a", "V", "04000503", "XXX.X")]
+    _, decoded = ask(make_profile("dlt645_2007", items), make_device(), [framed(METER, 0x91, "03050004 FFFF")])
+
+    assert decoded == Decoded((("status_word_3", 0xFFFF),))
+
+
+def test_last_byte_is_found_from_the_end(make_profile: Any, make_device: Any) -> None:
+    items = [item645("status_word_3", "word", "04000503", "u8", offset=-1)]
+    _, decoded = ask(make_profile("dlt645_2007", items), make_device(), [framed(METER, 0x91, "03050004 0102 42")])
+
+    assert decoded.values == (("status_word_3", 0x42),)
+
+
+def test_bits_beside_the_wanted_ones_do_not_count(make_profile: Any, make_device: Any) -> None:
+    items = [item645("meter_relay_open", "state", "04000503", "u16", bits=[4, 1])]
+    values = [
+        ask(make_profile("dlt645_2007", items), make_device(), [framed(METER, 0x91, f"03050004 {word}")])[1].values for word in ("EFFF", "3000")
+    ]
+
+    assert values == [(("meter_relay_open", 0),), (("meter_relay_open", 1),)]
+
+
+def test_reply_that_never_ends_is_cut_off(make_profile: Any, make_device: Any) -> None:
+    replies = [framed(METER, 0xB1, "00FF0102 9722")] + [framed(METER, 0xB2, f"00FF0102 0123 {seq:02x}") for seq in range(1, 99)]
+    sent, decoded = ask(make_profile("dlt645_2007", VOLTAGES, blocks=BLOCK), make_device(), replies)
+
+    assert len(sent) == 1 + MAX_FOLLOW_UPS
+    assert len(decoded.values) == 3
+
+
 def test_value_that_is_no_bcd_is_told_and_the_others_survive(make_profile: Any, make_device: Any) -> None:
     _, decoded = ask(make_profile("dlt645_2007", VOLTAGES, blocks=BLOCK), make_device(), [framed(METER, 0x91, "00FF0102 9722 9A22 3422")])
 
@@ -163,11 +201,18 @@ def test_cjt188_unit_byte_overrides_the_profile(make_profile: Any, make_device: 
     assert decoded.values == (("water_volume", 12),)  # 12.34 L
 
 
+def test_cjt188_reply_that_ends_before_its_unit_byte_is_told(make_profile: Any, make_device: Any) -> None:
+    _, decoded = ask(make_profile("cjt188", WATER[:1], meter_type="10"), make_device("78330011223344"), [water_reply("34 12 00 00")])
+
+    assert decoded.values == ()
+    assert "unit byte nothing" in decoded.bad[0]
+
+
 def test_cjt188_unit_byte_that_is_no_volume_is_told(make_profile: Any, make_device: Any) -> None:
     _, decoded = ask(make_profile("cjt188", WATER[:1], meter_type="10"), make_device("78330011223344"), [water_reply("34 12 00 00 05")])
 
     assert decoded.values == ()
-    assert len(decoded.bad) == 1
+    assert "unit byte 05h" in decoded.bad[0]
 
 
 def modbus_reply(request: bytes, payload: str) -> bytes:
@@ -218,6 +263,28 @@ def test_modbus_number_beyond_the_store_is_told(make_profile: Any, make_device: 
     assert decoded.values == ()
 
 
+@pytest.mark.parametrize(
+    ("type_", "payload", "value"),
+    [("u64", "7FFFFFFFFFFFFFFF", [(1 << 63) - 1]), ("u64", "8000000000000000", []), ("i64", "8000000000000000", [-1 << 63])],
+)
+def test_modbus_number_may_fill_the_64_bits_of_the_store(make_profile: Any, make_device: Any, type_: str, payload: str, value: list[int]) -> None:
+    profile = make_profile("modbus_rtu", [register("energy_active_forward", "Wh", type_)])
+    _, decoded = ask(profile, make_device("7"), [modbus_reply(read_request(7, 3, 0, 4), payload)])
+
+    assert [number for _, number in decoded.values] == value
+
+
+@pytest.mark.parametrize(("unit", "function"), [(1, 3), (2, 4), (3, 1), (4, 2)])
+def test_kind_of_a_modbus_reply_follows_the_function_and_not_the_address(make_profile: Any, make_device: Any, unit: int, function: int) -> None:
+    bits = function in (1, 2)
+    item = {"quantity": "relay_1", "unit": "state", "function": function, "address": 5, "type": "bit" if bits else "u16"}
+    _, decoded = ask(
+        make_profile("modbus_rtu", [item]), make_device(str(unit)), [modbus_reply(read_request(unit, function, 5, 1), "01" if bits else "0001")]
+    )
+
+    assert decoded.values == (("relay_1", 1),)
+
+
 def test_coils_become_states(make_profile: Any, make_device: Any) -> None:
     items = [{"quantity": f"relay_{n + 1}", "unit": "state", "function": 1, "address": n, "type": "bit"} for n in range(8)]
     profile = make_profile("modbus_rtu", items, blocks=[{"function": 1, "first": 0, "last": 7}], groups={"energy": 5})
@@ -227,11 +294,28 @@ def test_coils_become_states(make_profile: Any, make_device: Any) -> None:
     assert [value for _, value in decoded.values] == [1, 0, 1, 0, 0, 0, 0, 1]
 
 
-@pytest.mark.parametrize(("code", "lasts", "silent"), [(2, True, False), (6, False, False), (11, False, True)])
+@pytest.mark.parametrize(
+    ("code", "lasts", "silent"),
+    [
+        *((code, True, False) for code in (1, 2, 3)),
+        *((code, False, False) for code in (4, 5, 6, 8, 9)),
+        *((code, False, True) for code in (10, 11)),
+        (12, False, False),
+    ],
+)
 def test_kinds_of_refusal(code: int, lasts: bool, silent: bool) -> None:
     error = DeviceRefused("refused", exception_code=code)
 
     assert (refusal_lasts(error), target_silent(error)) == (lasts, silent)
+
+
+def test_refusal_without_a_code_lasts() -> None:
+    assert refusal_lasts(DeviceRefused("no such data"))
+
+
+@pytest.mark.parametrize("address", ["1", "247"])
+def test_first_and_last_modbus_unit_are_accepted(make_profile: Any, make_device: Any, address: str) -> None:
+    driver_for(make_profile("modbus_rtu", [register("voltage_a", "V", "u16")])).check(make_device(address))
 
 
 @pytest.mark.parametrize(("protocol", "address"), [("dlt645_2007", "1234567890123"), ("modbus_rtu", "248"), ("modbus_rtu", "0")])

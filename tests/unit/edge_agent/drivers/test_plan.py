@@ -184,3 +184,104 @@ def test_range_known_to_be_refused_is_avoided_inside_longer_ones_too(panel: AnyP
     memory = Memory(refused={(3, 1, 1): DAY_S})
 
     assert not any(int(first) <= 1 < int(first) + int(size) for _, first, size in keys(requests(panel, device, memory)))
+
+
+def test_silence_to_a_single_item_says_nothing_about_it(meter: AnyProfile, device: Device) -> None:
+    memory = Memory()
+    energy = requests(meter, device, memory, groups=("energy",))[0]
+
+    assert plan.silent(meter, energy, memory, 0.0) == [energy]
+    assert keys(requests(meter, device, memory, now=1.0, groups=("energy",))) == [("00010000",)]
+
+
+def test_second_block_is_not_doubted_while_the_first_is(meter: AnyProfile, device: Device) -> None:
+    memory = Memory(doubted=("02030000",))
+    block = requests(meter, device, memory)[1]
+
+    assert plan.silent(meter, block, memory, 0.0) == [block]
+
+
+def test_block_met_with_silence_stays_split_when_the_device_dies_after_it_has_answered(meter: AnyProfile, device: Device) -> None:
+    memory = Memory()
+    singles = plan.silent(meter, requests(meter, device, memory)[1], memory, 0.0)
+    plan.answered(memory, singles[0])
+
+    plan.dead(memory)
+
+    assert keys(requests(meter, device, memory, now=1.0, groups=("load",))) == keys(singles)
+
+
+def test_refused_part_shows_too_that_the_device_lives(meter: AnyProfile, device: Device) -> None:
+    memory = Memory()
+    singles = plan.silent(meter, requests(meter, device, memory)[1], memory, 0.0)
+    plan.refused(meter, singles[0], memory, 0.0)
+
+    plan.dead(memory)
+
+    assert keys(requests(meter, device, memory, now=1.0, groups=("load",))) == keys(singles[1:])
+
+
+def test_dead_device_is_asked_for_whole_blocks_again_and_may_doubt_them_again(meter: AnyProfile, device: Device) -> None:
+    memory = Memory()
+    block = requests(meter, device, memory)[1]
+    plan.silent(meter, block, memory, 0.0)
+    plan.dead(memory)
+
+    assert len(plan.silent(meter, block, memory, 1.0)) == 3
+
+
+def test_refusal_of_what_was_answered_before_asks_for_nothing_else(meter: AnyProfile, device: Device) -> None:
+    memory = Memory()
+    block = requests(meter, device, memory)[1]
+    plan.answered(memory, block)
+
+    assert plan.refused(meter, block, memory, 0.0) == []
+    assert len(plan.refused(meter, block, memory, 1.0)) == 3
+
+
+def test_item_counted_from_the_end_is_never_read_in_a_block(make_profile: Any, device: Device) -> None:
+    last = {"quantity": "status_word_3", "unit": "word", "di": "02010100", "format": "u8", "offset": -1, "group": "load"}
+    profile = make_profile("dlt645_2007", [*VOLTAGES, last], blocks=[VOLTAGE_BLOCK])
+
+    assert keys(requests(profile, device, Memory())) == [("02010100",), ("0201FF00",)]
+
+
+def test_identifier_of_a_block_that_is_not_read_takes_the_room_of_the_longest_of_that_block(make_profile: Any, device: Device) -> None:
+    block = {"di": "0201FF00", "items": ["02010100", "02010900", "02010300"]}
+    long = {"quantity": "current_a", "unit": "A", "di": "02010300", "format": "XXX.XXX", "group": "load"}
+    found = requests(make_profile("dlt645_2007", [ENERGY, VOLTAGES[0], long], blocks=[block]), device, Memory())
+
+    assert [one.offset for one in found[1].fields] == [0, 2 + 3]
+
+
+def test_offset_of_a_register_counts_from_the_first_of_its_range(make_profile: Any, device: Device) -> None:
+    items = [register("voltage_a", 1000), register("voltage_b", 1002)]
+    profile = make_profile("modbus_rtu", items, blocks=[{"function": 3, "first": 1000, "last": 1010}])
+
+    assert [(one.item.quantity, one.offset) for one in requests(profile, device, Memory())[0].fields] == [("voltage_a", 0), ("voltage_b", 2)]
+
+
+@pytest.mark.parametrize(("address", "type_", "merged"), [(99, "u16", False), (109, "u16", True), (110, "u16", False), (109, "u32", False)])
+def test_register_beyond_the_block_is_read_alone(make_profile: Any, device: Device, address: int, type_: str, merged: bool) -> None:
+    items = [register("voltage_a", 100), register("voltage_b", address, type_)]
+    profile = make_profile("modbus_rtu", items, blocks=[{"function": 3, "first": 100, "last": 109}])
+
+    assert len(requests(profile, device, Memory())) == (1 if merged else 2)
+
+
+@pytest.mark.parametrize(("hole", "count"), [(32, 1), (33, 2)])
+def test_hole_is_read_as_long_as_a_second_request_would_cost_more(make_profile: Any, device: Device, hole: int, count: int) -> None:
+    items = [register("voltage_a", 1000, "u32"), register("voltage_b", 1000), register("voltage_c", 1002 + hole)]
+    profile = make_profile("modbus_rtu", items, blocks=[{"function": 3, "first": 1000, "last": 1100}])
+
+    assert len(requests(profile, device, Memory())) == count
+
+
+def test_refused_range_is_asked_for_again_after_a_day(panel: AnyProfile, device: Device) -> None:
+    memory = Memory(refused={(3, 1, 1): DAY_S})
+
+    assert keys(requests(panel, device, memory, now=DAY_S)) == [(3, 0, 7)]
+
+
+def test_refusal_of_another_function_says_nothing(panel: AnyProfile, device: Device) -> None:
+    assert keys(requests(panel, device, Memory(refused={(4, 1, 1): DAY_S, (3, 6, 2): DAY_S}))) == [(3, 0, 7)]

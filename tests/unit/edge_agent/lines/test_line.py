@@ -135,13 +135,21 @@ def test_broken_off_reply_ends_at_the_pause_between_bytes_and_waits_for_quiet(li
     assert clock.now == pytest.approx(sent_at + len(request) * BYTE_S + 0.05 + TIMING.quiet_s)
 
 
-def test_trickling_reply_has_a_total_deadline(line: Line, port: Any, clock: Any) -> None:
-    reply = answer(ASK_A)
+def test_trickling_reply_has_a_total_deadline(line: Line, port: Any) -> None:
+    reply = answer(ASK_A).lstrip(b"\xfe")
     port.answer = lambda request: [(0.05 + 0.14 * index, reply[index : index + 1]) for index in range(len(reply))]
-    with pytest.raises(NoReply):
+    with pytest.raises(NoReply) as caught:
         line.exchange(read(ASK_A), TIMING)
 
+    assert caught.value.details["waited_s"] <= 0.05 + 11 * BYTE_S * 1.5 + TIMING.between_bytes_s + 0.001  # the shortest frame has 12 bytes
     assert line.counters.useful_bytes == 0
+
+
+def test_reply_at_half_the_speed_of_the_line_after_its_header_is_used(line: Line, port: Any) -> None:
+    reply = answer(ASK_A).lstrip(b"\xfe")
+    port.answer = lambda request: [(0.05, reply[:10]), (0.05 + 0.14, reply[10:12]), (0.05 + 0.18, reply[12:])]
+
+    assert line.exchange(read(ASK_A), TIMING).reply.address == ASK_A.address
 
 
 def test_damaged_reply_is_told_apart_from_silence(line: Line, port: Any) -> None:
@@ -153,6 +161,103 @@ def test_damaged_reply_is_told_apart_from_silence(line: Line, port: Any) -> None
         line.exchange(read(ASK_A), TIMING)
 
     assert (line.counters.checksum_errors, line.counters.timeouts) == (1, 0)
+    assert line.counters.noise_bytes == len(damaged) - damaged.count(0xFE)
+
+
+def damage(reply: bytes) -> bytes:
+    return reply[:-2] + bytes([reply[-2] ^ 1]) + reply[-1:]
+
+
+def test_damaged_reply_ends_the_wait_at_the_pause_behind_it(line: Line, port: Any, clock: Any) -> None:
+    port.answer = lambda request: [(0.05, damage(answer(ASK_A)))]
+    with pytest.raises(ChecksumError):
+        line.exchange(read(ASK_A), TIMING)
+
+    sent_at, request = port.sent[0]
+    assert clock.now == pytest.approx(sent_at + len(request) * BYTE_S + 0.05 + TIMING.between_bytes_s)
+
+
+def test_intact_reply_behind_a_damaged_one_is_used(line: Line, port: Any) -> None:
+    port.answer = lambda request: [(0.05, damage(answer(ASK_A))), (0.15, answer(ASK_A))]
+
+    assert line.exchange(read(ASK_A), TIMING).reply.address == ASK_A.address
+
+
+def test_bus_must_fall_quiet_when_another_frame_breaks_off_behind_the_damaged_one(line: Line, port: Any, clock: Any) -> None:
+    port.answer = lambda request: [(0.05, damage(answer(ASK_A)) + answer(ASK_A)[:12])]
+    with pytest.raises(ChecksumError):
+        line.exchange(read(ASK_A), TIMING)
+
+    sent_at, request = port.sent[0]
+    assert clock.now == pytest.approx(sent_at + len(request) * BYTE_S + 0.05 + TIMING.quiet_s)
+
+
+def test_reply_broken_off_counts_as_noise(line: Line, port: Any) -> None:
+    broken = answer(ASK_A)[:15]
+    port.answer = lambda request: [(0.05, broken)]
+    with pytest.raises(NoReply, match="no usable reply") as caught:
+        line.exchange(read(ASK_A), TIMING)
+
+    assert line.counters.noise_bytes == len(broken) - broken.count(0xFE)
+    assert caught.value.details["received"] == broken.hex(" ")
+
+
+def test_first_request_leaves_at_once(line: Line, port: Any, clock: Any) -> None:
+    port.answer = lambda request: [(0.05, answer(ASK_A))]
+    line.exchange(read(ASK_A), TIMING)
+
+    assert port.sent[0][0] == pytest.approx(100.0, abs=1e-6)
+
+
+def test_first_of_two_replies_counts_and_the_other_is_foreign(line: Line, port: Any) -> None:
+    port.answer = lambda request: [(0.05, answer(ASK_A) + answer(ASK_A, "99 99 99 99"))]
+
+    assert line.exchange(read(ASK_A), TIMING).reply.data[4:] == bytes.fromhex("42061200")
+    assert line.counters.foreign_frames == 1
+
+
+def test_stop_ends_the_wait_for_a_quiet_bus(port: Any, clock: Any) -> None:
+    line = Line(port, clock, BYTE_S, GAP_S, stopping=lambda: clock.now > 101.0)
+    with pytest.raises(LineError, match="stopped"):
+        line.await_gap(60.0)
+
+    assert clock.now < 102.0
+
+
+def test_silence_tells_the_request_the_wait_and_that_nothing_came(line: Line) -> None:
+    with pytest.raises(NoReply, match=r"^no reply") as caught:
+        line.exchange(read(ASK_A), TIMING)
+
+    details = caught.value.details
+    assert (details["request"], details["received"]) == (ASK_A.to_bytes().hex(" "), None)
+    assert details["waited_s"] == TIMING.first_byte_s
+
+
+def test_bytes_that_come_while_the_bus_settles_are_counted(line: Line, port: Any) -> None:
+    port.answer = lambda request: [(0.05, answer(ASK_A)[:15]), (0.4, b"\x55" * 7)]
+    with pytest.raises(NoReply):
+        line.exchange(read(ASK_A), TIMING)
+
+    assert line.counters.noise_bytes == 15 - answer(ASK_A)[:15].count(0xFE) + 7
+    assert [frame.data for frame in line.raw_frames()[1:]] == [answer(ASK_A)[:15], b"\x55" * 7]
+
+
+@pytest.mark.parametrize("jitter_s", [0.0, 0.3])
+def test_network_jitter_is_allowed_for_before_the_reply_and_within_it(line: Line, port: Any, jitter_s: float) -> None:
+    port.jitter_s = jitter_s
+    first_at, reply = TIMING.first_byte_s + jitter_s - 0.01, answer(ASK_A)
+    second_at = first_at + TIMING.between_bytes_s + 2 * jitter_s - 0.01
+    port.answer = lambda request: [(first_at, reply[:8]), (second_at, reply[8:])]
+
+    assert line.exchange(read(ASK_A), TIMING).reply.address == ASK_A.address
+
+
+def test_pause_longer_than_the_jitter_explains_ends_the_reply(line: Line, port: Any) -> None:
+    port.jitter_s, reply = 0.3, answer(ASK_A)
+    port.answer = lambda request: [(0.8, reply[:8]), (0.8 + TIMING.between_bytes_s + 0.6 + 0.05, reply[8:])]
+
+    with pytest.raises(NoReply):
+        line.exchange(read(ASK_A), TIMING)
 
 
 def test_noise_around_the_reply_is_counted_and_skipped(line: Line, port: Any) -> None:
@@ -160,6 +265,19 @@ def test_noise_around_the_reply_is_counted_and_skipped(line: Line, port: Any) ->
 
     assert line.exchange(read(ASK_A), TIMING).reply.address == ASK_A.address
     assert line.counters.noise_bytes == 4
+    assert line.counters.useful_bytes == len(ASK_A.to_bytes()) + len(answer(ASK_A))
+
+
+def test_noise_late_in_the_wait_does_not_shorten_it(line: Line, port: Any) -> None:
+    port.answer = lambda request: [(0.1, b"\x55"), (0.6, answer(ASK_A))]
+
+    assert line.exchange(read(ASK_A), TIMING).reply.address == ASK_A.address
+
+
+def test_noise_at_the_end_of_the_wait_lengthens_it_by_the_pause_between_bytes(line: Line, port: Any) -> None:
+    port.answer = lambda request: [(0.65, b"\x55"), (0.78, answer(ASK_A))]
+
+    assert line.exchange(read(ASK_A), TIMING).reply.address == ASK_A.address
 
 
 def test_foreign_frame_is_not_the_reply(line: Line, port: Any) -> None:
@@ -177,6 +295,43 @@ def test_own_echo_is_cut_off(line: Line, port: Any) -> None:
 
     assert exchange.td_s == pytest.approx(0.08 - BYTE_S)
     assert (line.counters.echo_bytes, line.counters.foreign_frames, line.counters.noise_bytes) == (20, 0, 0)
+
+
+def test_own_echo_that_arrives_in_pieces_is_cut_off(line: Line, port: Any) -> None:
+    port.answer = lambda request: [(0.001, request[:7]), (0.005, request[7:] + answer(ASK_A)[:12]), (0.05, answer(ASK_A)[12:])]
+    line.exchange(read(ASK_A), TIMING)
+
+    assert (line.counters.echo_bytes, line.counters.foreign_frames, line.counters.noise_bytes) == (20, 0, 0)
+    assert line.counters.useful_bytes == 20 + len(answer(ASK_A))
+
+
+@pytest.mark.parametrize("second_at", [0.005, 0.04])
+def test_reply_that_begins_as_its_request_does_is_kept_whole(line: Line, port: Any, second_at: float) -> None:
+    request, reply = ASK_A.to_bytes(), answer(ASK_A).lstrip(b"\xfe")
+    quick = request[: len(request) - len(request.lstrip(b"\xfe"))] + reply
+    port.answer = lambda sent: [(0.001, quick[:6]), (second_at, quick[6:14]), (0.05, quick[14:])]
+
+    assert line.exchange(read(ASK_A), TIMING).reply.data[4:] == bytes.fromhex("42061200")
+    assert (line.counters.echo_bytes, line.counters.noise_bytes) == (0, 0)
+
+
+def test_late_echo_on_a_line_known_to_echo_is_not_the_reply(line: Line, port: Any) -> None:
+    request = modbus.write_coil_request(1, 0, True)
+    first, second = (Transaction(request, modbus.ReplyDecoder(request), lambda reply: True) for _ in range(2))
+    port.answer = lambda sent: [(0.001, sent), (0.05, sent)]
+    assert line.exchange(first, TIMING).reply == request
+
+    port.answer = lambda sent: [(0.1, sent)]
+    with pytest.raises(NoReply):
+        line.exchange(second, TIMING)
+
+
+def test_echo_may_come_as_late_as_the_network_delays_it(line: Line, port: Any) -> None:
+    port.jitter_s = 0.2
+    port.answer = lambda request: [(0.15, request), (0.3, answer(ASK_A))]
+    line.exchange(read(ASK_A), TIMING)
+
+    assert line.counters.echo_bytes == 20
 
 
 def test_reply_equal_to_its_request_is_a_reply_where_nothing_echoes(line: Line, port: Any) -> None:
@@ -242,6 +397,27 @@ def test_broadcast_expects_nothing(line: Line, port: Any, clock: Any) -> None:
     line.tell(b"\x68" * 10)
 
     assert clock.now == pytest.approx(port.sent[0][0] + 10 * BYTE_S)
+    assert (line.counters.exchanges, line.counters.useful_bytes) == (1, 10)
+    assert line.counters.busy_s == pytest.approx(clock.now - 100.0)
+
+
+def test_gap_waited_for_beforehand_is_not_waited_for_again(line: Line, port: Any, clock: Any) -> None:
+    port.answer = lambda request: [(0.3, answer(ASK_A))]
+    line.exchange(read(ASK_A, rest_s=0.2), TIMING)
+    ended = clock.now
+    line.await_gap(0.05)
+    assert clock.now == pytest.approx(ended + 0.2, abs=1e-6)
+
+    line.exchange(read(ASK_A), TIMING)
+    assert port.sent[1][0] == pytest.approx(ended + 0.2, abs=1e-6)
+    assert line.counters.exchanges == 2
+
+
+def test_closed_line_gives_its_port_back(line: Line, port: Any) -> None:
+    port.open()
+    line.close()
+
+    assert not port.is_open
 
 
 def test_raw_frames_are_kept_up_to_a_limit(line: Line, port: Any) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,15 @@ PROFILE: AnyProfile = TypeAdapter[AnyProfile](Profile).validate_python(
         "blocks": [{"di": "0201FF00", "items": ["02010100", "02010200"]}],
     }
 )  # fmt: skip
+RELAYS: AnyProfile = TypeAdapter[AnyProfile](Profile).validate_python(
+    {
+        "schema": 1, "profile": "test/relays", "name": {"zh": "继电器", "en": "Relays"}, "maker": {"zh": "厂", "en": "Maker"}, "model": "M2",
+        "kind": "relay", "source": "made for tests", "verified": "draft", "serial": {"baud": 9600, "parity": "N"},
+        "groups": {"energy": 60}, "protocol": "modbus_rtu",
+        "items": [{"quantity": f"relay_{n + 1}", "unit": "state", "function": 1, "address": n, "type": "bit"} for n in range(2)],
+        "blocks": [{"function": 1, "first": 0, "last": 7}],
+    }
+)  # fmt: skip
 REGISTERS = {"00010000": "42061200", "02010100": "9722", "02010200": "0123", "0201FF00": "97220123"}
 
 
@@ -62,22 +71,38 @@ class Bench:
     registers: dict[str, str | None] = field(default_factory=lambda: dict[str, str | None](REGISTERS))
     published: list[Reading] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    silent: set[str] = field(default_factory=set)  # DIs no meter answers
+    damaged: set[str] = field(default_factory=set)  # addresses whose replies arrive broken
     full: bool = False
     interrupted: bool = False
 
     def start(self, *devices: Device) -> Poller:
         self.port.answer = self.answer
         outlet = Outlet("line-1", self.publish, self.events.append, self.clock)
-        return Poller(line(*devices), {"test/meter": PROFILE}, outlet, self.clock, lambda plan: self.port, interrupted=lambda: self.interrupted)
+        return Poller(
+            line(*devices),
+            {"test/meter": PROFILE, "test/relays": RELAYS},
+            outlet,
+            self.clock,
+            lambda plan: self.port,
+            interrupted=lambda: self.interrupted,
+        )
 
     def answer(self, request: bytes) -> list[tuple[float, bytes]]:
         asked = Frame.from_bytes(request)
         if asked.address in self.dead:
             return []
         di = asked.data[:4][::-1].hex().upper()
+        if di in self.silent:
+            return []
         data = self.registers[di]
         reply = Frame(asked.address, 0xD1, b"\x02") if data is None else Frame(asked.address, 0x91, asked.data[:4] + bytes.fromhex(data))
-        return [(0.05, reply.to_bytes())]
+        raw = reply.to_bytes()
+        return [(0.05, raw[:-2] + bytes([raw[-2] ^ 1]) + raw[-1:] if asked.address in self.damaged else raw)]
+
+    def asked(self, di: str) -> list[float]:
+        """When this identifier was asked for."""
+        return [at for at, request in self.port.sent if Frame.from_bytes(request).data[:4][::-1].hex().upper() == di]
 
     def publish(self, readings: Sequence[Reading]) -> None:
         if self.full:
@@ -154,10 +179,105 @@ def test_refused_block_is_read_one_by_one_in_the_same_round(bench: Bench) -> Non
 
 def test_value_that_is_no_bcd_is_told_once_and_counted_each_time(bench: Bench) -> None:
     bench.registers["0201FF00"] = "9A220123"
-    bench.run(bench.start(A), 200.0)
+    poller = bench.start(A)
+    bench.run(poller, 200.0)
 
     assert bench.codes() == ["device.bad_value"]
+    assert poller._devices["a"].bad_values == len(bench.asked("0201FF00")) >= 3
     assert {one.series.quantity for one in bench.published} == {"energy_active_forward", "voltage_b"}
+
+
+def test_value_that_was_good_meanwhile_is_told_again(bench: Bench) -> None:
+    poller = bench.start(A)
+    for data in ("9A220123", "97220123", "9A220123"):
+        bench.registers["0201FF00"] = data
+        bench.run(poller, 70.0)
+
+    assert bench.codes() == ["device.bad_value", "device.bad_value"]
+
+
+def test_device_whose_replies_arrive_damaged_holds_nobody_up(bench: Bench) -> None:
+    bench.damaged = {A.address}
+    poller = bench.start(A, B)
+    bench.run(poller, 30.0)
+
+    assert poller.quarantined() == ("a",)
+    assert {one.series.device for one in bench.published} == {"b"}
+    assert sum(Frame.from_bytes(request).address == A.address for _, request in bench.port.sent) == 4  # each try repeated once
+
+
+def test_block_met_with_silence_is_read_one_by_one_in_the_same_round(bench: Bench) -> None:
+    bench.silent = {"0201FF00"}
+    poller = bench.start(A)
+    bench.run(poller, 70.0)
+
+    assert [one.series.quantity for one in bench.published].count("voltage_a") == 2
+    assert len(bench.asked("0201FF00")) == 1
+    assert poller.quarantined() == ()
+
+
+def test_item_a_living_device_is_mute_to_is_left_out(bench: Bench) -> None:
+    poller = bench.start(A)
+    bench.run(poller, 5.0)
+    bench.port.sent.clear()
+    bench.silent = {"00010000"}
+    bench.run(poller, 10_000.0)
+
+    assert len(bench.asked("00010000")) == 4  # what was answered before is given up at the second silent round only
+    assert [one.series.quantity for one in bench.published].count("voltage_a") >= 160
+    assert bench.codes() == []
+
+
+def test_block_that_was_answered_before_is_not_given_up_for_one_refusal(bench: Bench) -> None:
+    poller = bench.start(A)
+    bench.run(poller, 5.0)
+    bench.registers["0201FF00"] = None
+    bench.run(poller, 60.0)
+    bench.registers["0201FF00"] = "97220123"
+    bench.run(poller, 130.0)
+
+    assert not bench.asked("02010100")
+    assert len(bench.asked("0201FF00")) >= 4
+
+
+def test_time_out_is_learned_and_the_try_after_a_silence_gets_the_profiles(bench: Bench) -> None:
+    poller = bench.start(device("a", "000000000001", poll_s={"load": 1}))
+    bench.run(poller, 20.0)
+    bench.port.sent.clear()
+    bench.dead = {A.address}
+    bench.run(poller, 6.0)
+
+    starts = [at for at, _ in bench.port.sent]
+    request_s = len(bench.port.sent[-1][1]) * bench.port.byte_s
+    assert starts[-1] - starts[-2] == pytest.approx(request_s + 0.5, abs=0.01)  # the bus must be quiet that long anyway
+    assert poller.counters.timeouts == 2
+    assert poller._devices["a"].timing().first_byte_s == PROFILE.timing.first_byte_ms / 1000
+
+
+def exception(request: bytes, code: int) -> bytes:
+    from pymodbus.framer import FramerRTU
+
+    frame = bytes([request[0], request[1] | 0x80, code])
+    return frame + FramerRTU.compute_CRC(frame).to_bytes(2, "big")
+
+
+def test_gateway_that_answers_for_a_silent_device_does_not_keep_it_alive(bench: Bench) -> None:
+    poller = bench.start(device("r", "7", profile="test/relays"))
+    bench.port.answer = lambda request: [(0.05, exception(request, 11))]
+    bench.run(poller, 30.0)
+
+    assert poller.quarantined() == ("r",)
+    assert bench.codes() == ["device.silent"]
+
+
+@pytest.mark.parametrize(("code", "asked"), [(6, 5), (2, 3)])
+def test_busy_device_is_asked_again_next_time_and_a_missing_register_tomorrow(bench: Bench, code: int, asked: int) -> None:
+    poller = bench.start(device("r", "7", profile="test/relays"))
+    bench.port.answer = lambda request: [(0.05, exception(request, code))]
+    bench.run(poller, 300.0)
+
+    assert len(bench.port.sent) in range(asked, asked + 2)
+    assert poller.quarantined() == ()
 
 
 def test_device_without_profile_is_told_and_leaves_the_others(bench: Bench) -> None:
@@ -192,12 +312,84 @@ def test_broken_port_is_told_once_and_reopened_with_back_off(bench: Bench) -> No
     bench.run(poller, 5.0)
     bench.port.broken = True
     bench.run(poller, 100.0)
+    assert bench.codes() == ["line.port_unavailable"]
     tries, bench.port.broken = bench.port.opened, False
     bench.run(poller, 100.0)
 
     assert bench.codes() == ["line.port_unavailable", "line.port_available"]
     assert bench.port.opened == tries + 1
     assert bench.published[-1].measured_at_ms > 1_700_000_000_000 + 205_000
+
+
+def test_broken_port_is_tried_again_at_the_distances_it_asks_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    poller, tried = bench.start(A), list[float]()
+    bench.port.broken = True
+    opens = bench.port.open
+    monkeypatch.setattr(bench.port, "open", lambda: (tried.append(bench.clock.now), opens()))
+    bench.run(poller, 110.0)
+
+    assert [round(later - earlier) for earlier, later in itertools.pairwise(tried)] == [1, 2, 5, 10, 30, 30, 30]
+
+
+def test_port_failure_is_told_at_once_and_what_was_read_before_is_stored(bench: Bench) -> None:
+    poller = bench.start(A)
+    poller.turn()
+    bench.port.broken = True
+    poller.turn()
+    assert bench.codes() == ["line.port_unavailable"]
+    poller.turn()
+
+    assert [one.series.quantity for one in bench.published] == ["energy_active_forward"]
+
+
+def test_urgent_read_does_not_open_an_open_port_again(bench: Bench) -> None:
+    poller = bench.start(A)
+    bench.run(poller, 5.0)
+    poller.read("a", None, Priority.ON_DEMAND, Future())
+
+    assert bench.port.opened == 1
+
+
+def test_urgent_read_gives_what_could_be_read_beside_what_was_refused(bench: Bench) -> None:
+    bench.registers["00010000"] = None
+    poller, future = bench.start(A), Future[list[Reading]]()
+    poller.read("a", None, Priority.ON_DEMAND, future)
+    bench.run(poller, 3.0)
+
+    assert [one.series.quantity for one in future.result(0)] == ["voltage_a", "voltage_b"]
+
+
+def test_urgent_read_of_a_refused_block_gives_its_items(bench: Bench) -> None:
+    bench.registers["0201FF00"] = None
+    poller, future = bench.start(A), Future[list[Reading]]()
+    poller.read("a", frozenset({"voltage_a", "voltage_b"}), Priority.ON_DEMAND, future)
+    bench.run(poller, 3.0)
+
+    assert [one.series.quantity for one in future.result(0)] == ["voltage_a", "voltage_b"]
+
+
+def test_silence_to_an_urgent_read_teaches_nothing_about_its_block(bench: Bench) -> None:
+    bench.dead = {A.address}
+    poller, future = bench.start(A), Future[list[Reading]]()
+    poller.read("a", frozenset({"voltage_a", "voltage_b"}), Priority.ON_DEMAND, future)
+    while not future.done():
+        poller.turn()
+    bench.dead.clear()
+    bench.run(poller, 5.0)
+
+    assert bench.asked("02010100") == []
+    assert len(bench.published) == 3
+
+
+def test_urgent_read_of_what_is_known_to_be_refused_fails_at_once_and_stops_nobody(bench: Bench) -> None:
+    bench.registers["00010000"] = None
+    poller, future = bench.start(A), Future[list[Reading]]()
+    bench.run(poller, 5.0)
+    poller.read("a", frozenset({"energy_active_forward"}), Priority.ON_DEMAND, future)
+    bench.run(poller, 70.0)
+
+    assert isinstance(future.exception(0), NotFound)
+    assert [one.series.quantity for one in bench.published].count("voltage_a") == 2
 
 
 def test_urgent_read_returns_its_readings(bench: Bench) -> None:
@@ -305,6 +497,7 @@ def test_close_publishes_what_is_left_and_fails_what_waits(bench: Bench) -> None
     assert bench.published
     assert future.exception(0) is not None
     assert not bench.port.is_open
+    assert not poller.is_open
 
 
 def test_ask_that_comes_while_the_bus_rests_goes_before_the_poll_chosen_already(bench: Bench) -> None:
@@ -366,9 +559,30 @@ def test_program_error_in_one_device_does_not_come_back_at_once(bench: Bench, mo
         return decode(self, request, replies)
 
     monkeypatch.setattr(driver_class, "decode", broken)
+    raised = 0
     for _ in range(8):
-        with suppress(ZeroDivisionError):
+        try:
             poller.turn()
+        except ZeroDivisionError:
+            raised += 1
     poller.close()
 
+    assert raised == 2  # for the worker to log, once a request
     assert {one.series.device for one in bench.published} == {"b"}
+
+
+def test_poll_that_cannot_be_built_is_reported_and_does_not_come_back_at_once(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    poller = bench.start(A, B)
+
+    def broken(self: Any, request: Request, replies: Sequence[Any]) -> Any:
+        raise EncodeError("no such identifier")
+
+    monkeypatch.setattr(type(driver_for(PROFILE)), "transaction", broken)
+    raised = 0
+    for _ in range(6):
+        try:
+            poller.turn()
+        except EncodeError:
+            raised += 1
+
+    assert raised == 4  # two requests of each device, then there is nothing to do

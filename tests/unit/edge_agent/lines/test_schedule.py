@@ -441,6 +441,26 @@ def test_parts_of_what_a_living_device_is_mute_to_are_read_next(reads: int, over
     assert [request for _, request, _ in run(schedule, until=5.0, now=1.0)] == ["part/1", "part/2", *rest]
 
 
+def test_device_mute_to_the_only_request_of_a_set_proves_that_it_lives_by_another() -> None:
+    schedule = make({"m": {"energy": 60.0, "load": 90.0}})
+    run(schedule, until=10.0)  # a group of one request each
+    silent = job(schedule, 60.0)
+    assert not schedule.finished(silent, Outcome.SILENT, 61.0, then=[silent.request]).died
+
+    assert job(schedule, 61.0).request == "m/load/0"
+    schedule.finished(job(schedule, 61.0), Outcome.OK, 61.5)
+    assert schedule.finished(job(schedule, 61.5), Outcome.SILENT, 62.0).mute
+    assert schedule.quarantined() == ()
+
+
+def test_request_that_was_answered_last_is_no_proof_for_itself() -> None:
+    schedule = make({"m": {"energy": 60.0}})
+    run(schedule, until=10.0)
+    schedule.finished(job(schedule, 60.0), Outcome.SILENT, 61.0)
+
+    assert schedule.finished(job(schedule, 61.0), Outcome.SILENT, 62.0).died
+
+
 def test_probe_reads_what_is_due() -> None:
     schedule = make({"m": {"energy": 900.0, "load": 60.0}, "n": {"energy": 900.0}})
     run(schedule, until=10.0, dead=frozenset({"m"}))

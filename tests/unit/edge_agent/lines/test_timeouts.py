@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge_agent.lines.timeouts import ENOUGH, ReplyDelays, percentile
+from edge_agent.lines.timeouts import ENOUGH, KEPT, ReplyDelays, percentile
 
 
 def learned(delay_s: float, count: int = ENOUGH) -> ReplyDelays:
@@ -36,5 +36,31 @@ def test_one_slow_reply_of_many_does_not_count_but_two_in_a_hundred_do() -> None
     assert percentile([0.05] * 98 + [0.4] * 2, 0.99) == 0.4
 
 
-def test_nothing_seen_has_no_percentile() -> None:
-    assert ReplyDelays().percentile_s(0.5) is None
+def test_fresh_meter_gets_the_profiles_time() -> None:
+    assert ReplyDelays().first_byte_s(profile_s=0.7) == 0.7
+
+
+@pytest.mark.parametrize(("slow", "first_byte_s"), [(1, 0.2), (2, 0.8)])
+def test_one_slow_reply_among_those_kept_does_not_lengthen_the_wait_but_two_do(slow: int, first_byte_s: float) -> None:
+    delays = learned(0.05, KEPT - slow)
+    for _ in range(slow):
+        delays.answered(0.4)
+
+    assert delays.first_byte_s(profile_s=0.7) == pytest.approx(first_byte_s)
+
+
+def test_old_delays_are_forgotten() -> None:
+    delays = learned(0.4)
+    for _ in range(KEPT):
+        delays.answered(0.05)
+
+    assert delays.first_byte_s(profile_s=0.7) == 0.2
+
+
+@pytest.mark.parametrize(("share", "value"), [(0.0, 1.0), (0.5, 2.0), (0.51, 3.0), (1.0, 4.0)])
+def test_percentile_is_the_nearest_rank(share: float, value: float) -> None:
+    assert percentile([4.0, 1.0, 3.0, 2.0], share) == value
+
+
+def test_percentile_of_one_value_is_that_value() -> None:
+    assert percentile([5.0], 0.01) == 5.0

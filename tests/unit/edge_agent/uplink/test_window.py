@@ -218,6 +218,99 @@ def test_closed_window_wants_nothing():
     assert play.window.due_in_s(play.now_s) == float("inf")
 
 
+def test_what_central_asked_for_again_is_forgotten_with_the_session():
+    play = Play(head=10)
+    play.window.resend(3, 5)
+    play.window.opened(10, play.now_s)
+    play.now_s += LIMITS.ack_grace_s
+    play.ack(10)
+
+    assert play.pump() == []
+
+
+def test_ranges_asked_for_again_go_one_after_the_other_and_each_once():
+    play = Play(head=10)
+    play.ack(10)
+    for first, last in ((5, 6), (5, 6), (2, 2)):
+        assert play.window.resend(first, last)
+
+    assert positions(play.pump()) == [5, 6, 2]
+
+
+def test_new_session_is_not_held_back_by_the_refusals_of_the_last():
+    play = Play(head=10)
+    for position in positions(play.pump()):
+        play.window.refused(position, play.now_s)
+    assert play.window.paused
+
+    play.window.closed()
+    play.window.opened(10, play.now_s)
+    play.now_s += LIMITS.ack_grace_s
+
+    assert not play.window.paused
+    assert len(play.pump()) == 3
+
+
+def test_renumbered_outbox_is_sent_from_its_beginning():
+    play = Play(head=10)
+    play.ack(0, also=((2, 9),))
+    play.pump()
+
+    play.head = 3
+    play.window.renumbered(3, play.now_s)
+    play.now_s += LIMITS.ack_grace_s
+
+    assert positions(play.pump()) == [1, 2, 3]
+
+
+def test_pause_lasts_although_nothing_is_in_flight_any_more():
+    play = Play(head=2)
+    play.pump()
+    play.window.refused(1, play.now_s)
+    play.ack(2)
+
+    assert play.window.due_in_s(play.now_s) == 5
+
+
+def test_throttled_range_asked_for_again_wakes_the_sender():
+    play = Play(head=3, limits=Limits(window=16, live_slots=2, backfill_per_s=2, backfill_burst=2))
+    play.ack(3)
+    play.window.resend(1, 3)
+    assert positions(play.pump()) == [1, 2]
+    for position in (1, 2):
+        play.window.delivered(position)
+
+    play.now_s += 0.25
+
+    assert play.pump() == []
+    assert play.window.due_in_s(play.now_s) == pytest.approx(0.25)
+
+
+def test_receipt_beside_the_prefix_frees_its_batches():
+    play = Play(head=10)
+    play.pump()
+    play.ack(0, also=((2, 3),))
+
+    assert play.window.in_flight == 1
+
+
+@pytest.mark.parametrize("stalls", [2, 20])
+def test_history_in_several_pieces_is_sent_whole_and_live_in_between_not_again(stalls):
+    play = Play(head=5)
+    for _ in range(stalls):
+        play.head += 1
+        play.pump()  # one goes live
+        play.head += 70
+        play.pump()  # too many at once become history
+    while play.pump() or play.acked < play.head:
+        received = sorted(set(positions(play.sent)))
+        play.ack(next((a for a, b in pairwise([*received, 0]) if b != a + 1), 0) if received[0] == 1 else 0, also=tuple((p, p) for p in received))
+        play.now_s += 1
+
+    assert sorted(set(positions(play.sent))) == list(range(1, play.head + 1))
+    assert len(play.sent) <= play.head + (0 if stalls == 2 else stalls)
+
+
 Step = st.one_of(
     st.tuples(st.just("grow"), st.integers(1, 90)),
     st.tuples(st.just("ack"), st.integers(0, 400)),
