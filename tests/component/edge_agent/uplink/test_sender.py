@@ -117,7 +117,7 @@ def test_taken_over_session_comes_back(central, box, broker, until):
     rival.username_pw_set("gw-1", broker.passwords["gw-1"])
     rival.connect(broker.host, broker.port)
     rival.loop_start()
-    until(lambda: not gateway.sender.connected, "the takeover")
+    until(lambda: sum(channel == "birth" for channel, _ in central.heard) == 2, "the session that follows the takeover")
     rival.disconnect()
     rival.loop_stop()
 

@@ -217,6 +217,7 @@ def test_quota_refuses_rather_than_drop_unacked_and_tells_the_gap(open_outbox, b
     assert sum(batch.kind == "readings" for batch in outbox.pending(limit=10_000)) == accepted
     outbox.acknowledge(1, outbox.epoch, accepted)
     outbox.append_readings(bulky)
+    outbox.append_readings(bulky)
     assert codes(outbox) == ["outbox.full", "outbox.gap"]
     gap = decode_stored(outbox.pending()[1].payload)[1][0]
     assert (gap.data["calls"], gap.data["readings"]) == (2, len(bulky) + 7)
@@ -280,8 +281,93 @@ def test_range_answers_for_batches_that_are_gone(open_outbox, readings, wall):
     rows = outbox.range(first, first + 99)
 
     assert [(row.seq, row.kind) for row in rows] == [(1, "events"), (2, "events"), (3, "readings")]
+    assert [row.count for row in rows] == [1, 1, 1]
     assert all(checksum(row.payload) == row.crc32c for row in rows)
     assert decode_stored(rows[0].payload)[1][0].code == "outbox.batch_lost"
+
+
+def test_range_of_an_epoch_not_held_is_empty(open_outbox, readings):
+    outbox = open_outbox()
+    outbox.append_readings(readings(1))
+
+    assert outbox.range(1 << 62, (1 << 62) + 5) == []
+
+
+def test_batches_waiting_are_given_between_two_positions(open_outbox, readings):
+    outbox = open_outbox()
+    for _ in range(5):
+        outbox.append_readings(readings(1))
+    first = outbox.position(outbox.epoch, 1)
+
+    assert [batch.seq for batch in outbox.pending(after=first, upto=first + 2)] == [2, 3]
+    assert [batch.seq for batch in outbox.pending(limit=2)] == [1, 2]
+
+
+def test_backlog_counts_what_waits_in_all_epochs_and_nothing_acked(open_outbox, readings):
+    old = open_outbox(generation=1)
+    for count in (1, 500, 20):
+        old.append_readings(readings(count))
+    old.acknowledge(1, old.epoch, 2)
+    old.close()
+    outbox = open_outbox(generation=2)
+    outbox.append_readings(readings(300))
+
+    waiting = outbox.pending(limit=10)
+
+    assert [batch.count for batch in waiting] == [20, 300]
+    assert outbox.backlog().batches == 2
+    assert outbox.backlog().payload_bytes == sum(len(batch.payload) for batch in waiting)
+
+
+def test_renumbering_tells_that_positions_have_lost_their_meaning(open_outbox, readings):
+    outbox = open_outbox()
+    before = outbox.incarnation
+    outbox.append_readings(readings(1))
+    assert outbox.incarnation == before
+
+    outbox.renumber()
+
+    assert outbox.incarnation > before
+
+
+def test_batch_acked_within_an_hour_stays_seven_whole_days(open_outbox, readings, wall):
+    wall.now_ms += DAY_MS // 48
+    outbox = open_outbox()
+    outbox.append_readings(readings(1))
+    outbox.acknowledge(1, outbox.epoch, 1)
+    wall.now_ms += 7 * DAY_MS - 1
+
+    assert outbox.purge() == 0
+
+
+def test_receipt_that_could_not_be_written_is_before_its_rows_are_deleted(open_outbox, readings, monkeypatch):
+    outbox = open_outbox()
+    for _ in range(3):
+        outbox.append_readings(readings(1))
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(outbox, "_mark", _refuse_to_write, raising=False)
+        outbox.acknowledge(1, outbox.epoch, 3)
+    assert outbox._delete_acked(None) == 3
+    outbox.close()
+
+    assert open_outbox().append_readings(readings(1)) == 4
+
+
+def _refuse_to_write(db, epoch):
+    raise StorageError("disk full")
+
+
+def test_room_inside_the_file_counts_on_a_nearly_full_file_system(open_outbox, bulky, monkeypatch, wall):
+    outbox = open_outbox(limits=Limits(min_free_bytes=1 << 20))
+    for seq in range(1, 51):
+        outbox.append_readings(bulky)
+        outbox.acknowledge(1, outbox.epoch, seq)
+    wall.now_ms += 8 * DAY_MS
+    while outbox.purge():
+        pass
+    monkeypatch.setattr(outbox_module, "_free_bytes", lambda directory: (1 << 20) - 4096)
+
+    assert outbox.append_readings(bulky) == 51
 
 
 def test_listener_hears_every_commit(open_outbox, readings):
