@@ -1,7 +1,7 @@
 """Our poller, pymodbus' own client loop and thingsboard-gateway's Modbus connector on the same kind of virtual line, from a cold start.
 
 30 x chint/ddsu666 at 9600 8N1 on a pty, gap 30 ms, the same register blocks for all; every run has a fresh line, and the line's statistics judge.
-With "10 % dead" three meters never answer; finding that out is inside the window. "stock + gap" is the peer with its default time-out and retries
+With "10 % dead" three meters never answer; finding that out is inside the window. "defaults + gap" is the peer with its default time-out and retries
 and the gap slept by hand; "tuned" has no retry and a time-out fitted to this line, which is the best either can be told. Ours has no settings.
 The gap is our line's rule; a peer that keeps none is not heard by the meters, and its frames count as violations. thingsboard-gateway runs from
 an environment of its own (.cache/peers) and is left out, with the reason, where it cannot be installed.

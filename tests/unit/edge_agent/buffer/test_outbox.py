@@ -345,7 +345,7 @@ def test_receipt_that_could_not_be_written_is_before_its_rows_are_deleted(open_o
     for _ in range(3):
         outbox.append_readings(readings(1))
     with monkeypatch.context() as full_disk:
-        full_disk.setattr(outbox, "_mark", _refuse_to_write, raising=False)
+        full_disk.setattr(outbox, "_mark", _refuse_to_write)
         outbox.acknowledge(1, outbox.epoch, 3)
     assert outbox._delete_acked(None) == 3
     outbox.close()

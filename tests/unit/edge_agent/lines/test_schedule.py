@@ -458,7 +458,9 @@ def test_request_that_was_answered_last_is_no_proof_for_itself() -> None:
     run(schedule, until=10.0)
     schedule.finished(job(schedule, 60.0), Outcome.SILENT, 61.0)
 
-    assert schedule.finished(job(schedule, 61.0), Outcome.SILENT, 62.0).died
+    assert schedule.finished(job(schedule, 61.0), Outcome.OK, 62.0).over
+    schedule.finished(job(schedule, 120.0), Outcome.SILENT, 121.0)
+    assert schedule.finished(job(schedule, 121.0), Outcome.SILENT, 122.0).died
 
 
 def test_probe_reads_what_is_due() -> None:

@@ -30,6 +30,7 @@ class Play:
         self.window.grown(self.head)
         new = []
         while (want := self.window.next(self.now_s)) is not None:
+            assert want.lane is not Lane.RESEND or want.upto == want.after + 1
             lowest = want.after if want.lane is Lane.RESEND else max(want.after, self.acked)
             position = lowest + 1 if lowest < min(want.upto, self.head) else None
             if position is None:
@@ -275,6 +276,7 @@ def test_pause_lasts_although_nothing_is_in_flight_any_more():
 def test_throttled_range_asked_for_again_wakes_the_sender():
     play = Play(head=3, limits=Limits(window=16, live_slots=2, backfill_per_s=2, backfill_burst=2))
     play.ack(3)
+    assert play.pump() == []
     play.window.resend(1, 3)
     assert positions(play.pump()) == [1, 2]
     for position in (1, 2):
