@@ -1,7 +1,8 @@
 """One MQTT 5 session with manual acknowledgement: messages wait in a bounded queue until their work is committed.
 
 Callbacks only put messages into the queue; all work happens in the thread that takes them. Back-pressure is the receive maximum: the broker
-sends no more than `window` messages ahead of our acknowledgements.
+should send no more than `window` messages ahead of our acknowledgements. mosquitto 2.0.11 overshoots it under load (282 seen with a window of
+150), so a full queue holds up the network thread, and TCP the broker: a message refused here would stay unacknowledged as long as the connection.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from protocol.errors import ConfigError
 log = logging.getLogger(__name__)
 
 _QUEUE_SLACK = 100  # QoS 0 messages do not count against the window
+_HOLD_S = 0.2
 _MAX_UNSENT = 1000  # publishes paho may hold; beyond it `publish` answers False
 
 
@@ -49,7 +51,8 @@ class Session:
 
     def __init__(self, broker: BrokerSettings, client_id: str, filters: Sequence[str], window: int) -> None:
         self.connections = 0  # how often we connected; a change means retained messages were sent anew
-        self.overflowed = 0
+        self.held_up = 0  # messages that had to wait for room in the queue
+        self._stopping = False
         self._broker = broker
         self._filters = filters
         self._window = window
@@ -62,11 +65,13 @@ class Session:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = 0
         properties.ReceiveMaximum = self._window
+        self._stopping = False
         self._client.connect_async(self._broker.host, self._broker.port, keepalive=self._broker.keepalive_s, clean_start=True, properties=properties)
         self._client.loop_start()
 
     def stop(self) -> None:
         """Say goodbye and end the network thread. Messages taken and not acknowledged go back to the broker."""
+        self._stopping = True
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -144,9 +149,19 @@ class Session:
         try:
             self._queue.put_nowait(message)
         except queue.Full:
-            self.overflowed += 1  # unacknowledged, so the edge sends it again
-            if self.overflowed == 1:
-                log.warning("broker sends beyond the window of %d; messages left unacknowledged", self._window)
+            self._hold_up(message)
+
+    def _hold_up(self, message: Message) -> None:
+        """Wait for room. Longer than the keepalive means a new connection, and the edge sends again what was not acknowledged."""
+        self.held_up += 1
+        if self.held_up == 1:
+            log.info("broker sends beyond the window of %d; it has to wait", self._window)
+        while not self._stopping:
+            try:
+                self._queue.put(message, timeout=_HOLD_S)
+            except queue.Full:
+                continue
+            return
 
 
 def _password(broker: BrokerSettings) -> str | None:

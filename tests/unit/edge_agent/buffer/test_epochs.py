@@ -30,16 +30,16 @@ def test_epochs_begun_in_the_same_moment_differ():
 
 
 def test_reopened_outbox_keeps_the_ends_of_its_epochs_apart(open_outbox, readings):
-    old = open_outbox(generation=1)
-    old.append_readings(readings(1))
-    old_epoch = old.epoch
-    old.close()
-    new = open_outbox(generation=2)
-    for _ in range(3):
-        new.append_readings(readings(1))
-    new.close()
+    numbers = []
+    for generation in (1, 2, 3):
+        outbox = open_outbox(generation=generation)
+        for _ in range(generation):
+            outbox.append_readings(readings(1))
+        numbers.append(outbox.epoch)
+        outbox.close()
 
-    outbox = open_outbox(generation=2)
+    outbox = open_outbox(generation=3)
 
-    assert outbox.position(old_epoch, 99) == outbox.position(old_epoch, 1)
-    assert outbox.position(outbox.epoch, 99) == outbox.position(outbox.epoch, 3)
+    ends = [outbox.position(number, 99) for number in numbers]
+    assert [epochs.seq_of(end) for end in ends] == [1, 2, 3]
+    assert ends == sorted(set(ends))

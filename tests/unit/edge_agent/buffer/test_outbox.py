@@ -74,7 +74,8 @@ def test_receipt_hides_a_prefix_and_deletes_nothing(open_outbox, readings):
 
     first = outbox.position(outbox.epoch, 1)
     assert [batch.seq for batch in outbox.pending()] == [3]
-    assert [batch.seq for batch in outbox.range(first, first + 2)] == [1, 2, 3]
+    assert [(batch.seq, batch.kind) for batch in outbox.range(first, first + 2)] == [(1, "readings"), (2, "readings"), (3, "readings")]
+    assert [(batch.seq, batch.kind) for batch in outbox.range(first + 1, first + 1)] == [(2, "readings")]
 
 
 @pytest.mark.parametrize(
@@ -252,6 +253,8 @@ def test_reading_the_format_cannot_carry_leaves_an_event_and_stops_nobody(open_o
 
     assert [len(content) for _, content in contents(outbox)] == [2, 1]
     assert codes(outbox) == ["outbox.reading_unusable"]
+    [event] = contents(outbox)[1][1]
+    assert (event.device, event.data["count"], event.data["value"]) == ("m-1", 1, str(1 << 63))
 
 
 def test_renumbering_carries_unacked_batches_to_a_new_epoch(open_outbox, readings):
@@ -376,4 +379,23 @@ def test_listener_hears_every_commit(open_outbox, readings):
 
     outbox.append_readings(readings(1))
 
-    assert heard == [outbox.last_position]
+    assert heard == [outbox.position(outbox.epoch, 1)] == [outbox.last_position]
+
+
+def test_nothing_to_store_stores_nothing(open_outbox, readings):
+    outbox = open_outbox()
+    outbox.append_readings(readings(1))
+
+    assert outbox.append_readings([]) == 1
+    assert len(outbox.pending()) == 1
+
+
+def test_receipt_for_the_rest_of_a_closed_epoch_counts_though_part_of_it_was_lost(open_outbox, readings):
+    old = open_outbox(generation=1)
+    old.append_readings(readings(1))
+    old_epoch = old.epoch
+    old.close()
+    outbox = open_outbox(generation=2)
+
+    assert outbox.acknowledge(1, old_epoch, 7) is Receipt.ADVANCED
+    assert outbox.pending() == []
