@@ -15,6 +15,7 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ DATABASE = "campus"
 _SUPERUSER = "campus"
 _START_TIMEOUT_S = 900  # crash recovery replays the log written since the last checkpoint
 _STOP_TIMEOUT_S = 60
+_LOOK_EVERY_S = 1.0
 _MAX_SOCKET_PATH = 107  # sun_path holds 108 bytes with its terminating zero
 _SOCKET_NAME = "/.s.PGSQL.5432"
 
@@ -66,7 +68,8 @@ def embedded(data_dir: Path) -> Iterator[str]:
             _start(server)
         try:
             _create_database(server)
-            yield server.dsn
+            with _kept_running(server, data_dir):
+                yield server.dsn
         finally:
             with _one_at_a_time(data_dir):
                 _leave(server, users.fileno())
@@ -116,6 +119,31 @@ def _one_at_a_time(data_dir: Path) -> Iterator[None]:
     with (data_dir / "postgres.lock").open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def _kept_running(server: Server, data_dir: Path) -> Iterator[None]:
+    """Start the server again whenever it dies while we use it: nobody stops it on purpose as long as somebody holds the lock."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(_LOOK_EVERY_S):
+            if running(server):
+                continue
+            log.warning("the embedded PostgreSQL in %s has died; starting it again", server.data)
+            try:
+                with _one_at_a_time(data_dir):
+                    _start(server)
+            except Exception:
+                log.exception("the embedded PostgreSQL does not start, trying again")
+
+    watcher = threading.Thread(target=watch, name="database-watch", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
 
 
 def _start(server: Server) -> None:

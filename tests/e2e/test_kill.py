@@ -1,4 +1,4 @@
-"""Agents, broker and central are killed at random moments while the campus runs; afterwards the books must agree.
+"""Agents, broker, central and its database are killed at random moments while the campus runs; afterwards the books must agree.
 
 Oracle: the gateways' outboxes keep acked batches for days, so they are a complete record of what was ever accepted. Every reading in them that
 central has receipted must stand in central's table with its value, nothing else may stand there, and no batch may be counted twice.
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GATEWAYS = ("gw-dorm", "gw-lab")
 SEED = int(os.environ.get("CE_TEST_SEED", "20261122"))
 KILLS = int(os.environ.get("CE_TEST_KILLS", "12"))
-VICTIMS = ("mosquitto", "central", *(f"gateways/{gateway}/" for gateway in GATEWAYS))
+VICTIMS = ("mosquitto", "central", "postgres", *(f"gateways/{gateway}/" for gateway in GATEWAYS))
 
 
 class Campus:
@@ -54,14 +54,14 @@ class Campus:
             time.sleep(0.1)
 
     def victim(self, which: str) -> int | None:
-        """Process id of a child that runs now, by a word of its command line."""
+        """Process id of a child that runs now: by its program, its module or a folder it was given."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
         for pid in children:
             try:
-                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().replace("\0", " ")
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
             except FileNotFoundError:
                 continue
-            if f"-m {which} " in words or which in words.split(" ")[0] or (which.endswith("/") and which in words):
+            if Path(words[0]).name == which or words[1:3] == ["-m", which] or (which.endswith("/") and any(which in word for word in words)):
                 return int(pid)
         return None
 

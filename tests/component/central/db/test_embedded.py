@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 
 from central.db.account import server_account
 from central.db.embedded import _copy_programs, attach, embedded, prepare, running
-from central.db.pool import connect
+from central.db.pool import DatabaseError, connect
 from protocol.errors import ConfigError
 
 _USE = """
@@ -57,6 +58,18 @@ def _end(process: subprocess.Popen[str], number: int) -> None:
     process.stdout.close()
 
 
+def _answers(dsn: str, limit_s: float = 60.0) -> bool:
+    """Whether a connection succeeds within the limit, made after the killed server's processes have ended."""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        try:
+            with connect(dsn) as conn:
+                return conn.execute("select 1").fetchone() == (1,)
+        except DatabaseError:
+            time.sleep(0.1)
+    return False
+
+
 def test_server_is_durable_and_stops_with_its_last_user(folder: Path):
     with embedded(folder) as outer:
         with embedded(folder) as inner:
@@ -88,6 +101,15 @@ def test_killed_server_recovers_with_what_was_committed(folder: Path):
 
     with embedded(folder) as dsn, connect(dsn) as conn:
         assert conn.execute("select n from kept").fetchone() == (42,)
+
+
+def test_killed_server_comes_back_while_it_is_used(folder: Path):
+    with embedded(folder) as dsn:
+        killed = _postmaster(folder)
+        os.kill(killed, signal.SIGKILL)
+
+        assert _answers(dsn)
+        assert _postmaster(folder) != killed
 
 
 def test_pid_file_that_names_a_stranger_does_not_stop_the_start(folder: Path):

@@ -101,12 +101,12 @@ def test_history_does_not_wait_in_the_broker_for_nobody(box, broker, until):
     assert gateway.waits() == 30
 
 
-def test_refused_write_pauses_and_keeps_everything(box, broker, until):
+def test_refused_write_pauses_and_keeps_everything(box, broker, until, caplog):
     gateway = box(gateway="gw-2").start()
     gateway.outbox.gateway = "gw-1"  # its topics belong to another box: the broker answers "not authorized"
     gateway.outbox.append_readings(reading(1))
 
-    until(lambda: gateway.sender._window.paused, "the refusal")
+    until(lambda: "does not pass batches on: Not authorized; waiting" in caplog.text, "the refusal")
 
     assert gateway.waits() == 1
 
