@@ -2,7 +2,8 @@
 
 Callbacks only put messages into the queue; all work happens in the thread that takes them. Back-pressure is the receive maximum: the broker
 should send no more than `window` messages ahead of our acknowledgements. mosquitto 2.0.11 overshoots it under load (a queue of 250 ran full with
-a window of 150), so a full queue holds up the network thread, and TCP the broker: a message refused here would stay unacknowledged as long as the connection.
+a window of 150), so a full queue holds up the network thread, and TCP the broker: a message refused here would stay unacknowledged as long as
+the connection.
 """
 
 from __future__ import annotations
