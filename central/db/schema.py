@@ -13,7 +13,11 @@ from central.db.embedded import programs
 from protocol.errors import StorageError
 
 _NOISE = re.compile(r"^(--.*|SET .*;|SELECT pg_catalog\.set_config.*;|\\(un)?restrict .*|COMMENT ON EXTENSION .*;)\n", re.MULTILINE)
-_HEAD = "-- The whole schema, written by `central migrate --write-schema`; change it through a migration.\n\n"
+_HEAD = """-- The whole schema, written by `central migrate --write-schema`; change it through a migration.
+
+set check_function_bodies = false;  -- functions stand before their tables
+
+"""
 
 
 def dump_schema(dsn: str) -> str:

@@ -1,5 +1,7 @@
 -- The whole schema, written by `central migrate --write-schema`; change it through a migration.
 
+set check_function_bodies = false;  -- functions stand before their tables
+
 CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
@@ -11,6 +13,24 @@ begin
     raise exception 'audit rows are never changed or deleted' using errcode = 'insufficient_privilege';
 end
 $$;
+
+CREATE FUNCTION public.readings_between(ids bigint[], from_at timestamp with time zone, to_at timestamp with time zone) RETURNS TABLE(series_id bigint, measured_at timestamp with time zone, value bigint, quality smallint)
+    LANGUAGE sql STABLE
+    AS $$
+    select r.series_id, r.measured_at, r.value, r.quality
+    from unnest(ids) as s (id) cross join lateral (
+        select * from reading where reading.series_id = s.id and reading.measured_at >= from_at and reading.measured_at < to_at
+    ) as r
+$$;
+
+COMMENT ON FUNCTION public.readings_between(ids bigint[], from_at timestamp with time zone, to_at timestamp with time zone) IS 'from_at <= measured_at < to_at, in no order';
+
+CREATE FUNCTION public.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    raise exception '% is append-only; write a new row instead', tg_table_name using errcode = 'restrict_violation';
+end $$;
 
 CREATE TABLE public.account (
     account_id bigint NOT NULL,
@@ -43,6 +63,29 @@ WITH (fillfactor='60');
 
 COMMENT ON COLUMN public.ack_cursor.received IS 'every seq committed; its first range is the cumulative ack when it starts at 1';
 
+CREATE TABLE public.adjustment (
+    id bigint NOT NULL,
+    closed_month date NOT NULL,
+    into_month date NOT NULL,
+    point_id integer NOT NULL,
+    value bigint NOT NULL,
+    rates bigint[] NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.adjustment IS 'what a closed month would be more (or less) by what is known today; counted in an open month';
+
+ALTER TABLE public.adjustment ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.adjustment_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.api_token (
     api_token_id bigint NOT NULL,
     name text NOT NULL,
@@ -55,6 +98,21 @@ CREATE TABLE public.api_token (
 
 ALTER TABLE public.api_token ALTER COLUMN api_token_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.api_token_api_token_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.arrival (
+    id bigint NOT NULL,
+    packed bytea NOT NULL,
+    arrived_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE public.arrival ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.arrival_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -92,6 +150,108 @@ CREATE TABLE public.batch (
     CONSTRAINT batch_outcome_check CHECK ((outcome = ANY (ARRAY['stored'::text, 'quarantined'::text])))
 );
 
+CREATE TABLE public.calendar_day (
+    day date NOT NULL,
+    kind text NOT NULL,
+    name_zh text DEFAULT ''::text NOT NULL,
+    name_en text DEFAULT ''::text NOT NULL,
+    CONSTRAINT calendar_day_kind_check CHECK ((kind = ANY (ARRAY['holiday'::text, 'workday'::text])))
+);
+
+COMMENT ON TABLE public.calendar_day IS 'days that are not what their weekday says';
+
+CREATE TABLE public.closed_figure (
+    month date NOT NULL,
+    point_id integer NOT NULL,
+    value bigint NOT NULL,
+    known_s integer NOT NULL,
+    measured boolean NOT NULL,
+    rates bigint[] NOT NULL
+);
+
+CREATE TABLE public.closed_month (
+    month date NOT NULL,
+    closed_at timestamp with time zone DEFAULT now() NOT NULL,
+    actor text NOT NULL,
+    inputs jsonb NOT NULL,
+    CONSTRAINT closed_month_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric))
+);
+
+COMMENT ON COLUMN public.closed_month.inputs IS 'versions of tariff and factors the figures were closed with';
+
+CREATE TABLE public.consumption_day (
+    point_id integer NOT NULL,
+    day date NOT NULL,
+    value bigint NOT NULL,
+    known_s integer NOT NULL,
+    slots integer[] NOT NULL,
+    known smallint[],
+    pins bit varying(128) NOT NULL,
+    seen bit varying(128) NOT NULL,
+    made_up bit varying(128),
+    rates bigint[] NOT NULL,
+    first_at timestamp with time zone,
+    first_value bigint,
+    last_at timestamp with time zone,
+    last_value bigint,
+    pending boolean DEFAULT false NOT NULL,
+    version integer DEFAULT 1 NOT NULL
+)
+WITH (fillfactor='80');
+
+COMMENT ON TABLE public.consumption_day IS 'derived: rebuilt bit for bit (but for version) from reading, installation, mark and tariff';
+
+COMMENT ON COLUMN public.consumption_day.slots IS 'consumption of each 15-minute slot in the point''s base unit; null: nothing of the slot is known';
+
+COMMENT ON COLUMN public.consumption_day.known IS 'seconds known of each slot; null when every slot is known whole (900) or not at all';
+
+COMMENT ON COLUMN public.consumption_day.pins IS 'n+1 bits: boundary k between slots is held by readings near it, not interpolated over a gap; a period is measured when both its ends are';
+
+COMMENT ON COLUMN public.consumption_day.seen IS 'n bits: a reading that was due in this slot was taken in it';
+
+COMMENT ON COLUMN public.consumption_day.made_up IS 'n bits: only a make-up or substituted reading stands in this slot; null when none';
+
+COMMENT ON COLUMN public.consumption_day.rates IS 'value split by tariff rate: sharp, peak, flat, valley, deep valley; sums to value';
+
+COMMENT ON COLUMN public.consumption_day.first_at IS 'first and last accepted reading of the day and their registers';
+
+COMMENT ON COLUMN public.consumption_day.pending IS 'judged without enough later readings; looked at again when they come';
+
+CREATE TABLE public.consumption_mark (
+    id bigint NOT NULL,
+    point text NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    to_at timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    withdrawn_at timestamp with time zone,
+    CONSTRAINT consumption_mark_check CHECK ((to_at > from_at))
+);
+
+COMMENT ON TABLE public.consumption_mark IS 'intervals whose readings are believed to be filled in, not measured: shown as estimated, kept out of models';
+
+ALTER TABLE public.consumption_mark ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.consumption_mark_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.consumption_month (
+    point_id integer NOT NULL,
+    month date NOT NULL,
+    value bigint NOT NULL,
+    known_s integer NOT NULL,
+    measured boolean NOT NULL,
+    days smallint NOT NULL,
+    rates bigint[] NOT NULL,
+    version integer DEFAULT 1 NOT NULL
+)
+WITH (fillfactor='80');
+
 CREATE TABLE public.desired_document (
     gateway text NOT NULL,
     document text NOT NULL,
@@ -124,6 +284,41 @@ WITH (fillfactor='60');
 
 COMMENT ON TABLE public.device_status IS 'derived from reading by ingest, some seconds late; counts over the whole site read it';
 
+CREATE TABLE public.dirty (
+    id bigint NOT NULL,
+    point_id integer NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    to_at timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    noted_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE public.dirty ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.dirty_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.dirty_place (
+    id bigint NOT NULL,
+    place text NOT NULL,
+    from_day date NOT NULL,
+    to_day date NOT NULL,
+    reason text NOT NULL
+);
+
+ALTER TABLE public.dirty_place ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.dirty_place_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.event (
     id bigint NOT NULL,
     gateway text,
@@ -146,6 +341,31 @@ COMMENT ON COLUMN public.event.seq IS 'null for events central raised itself';
 
 ALTER TABLE public.event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.finding (
+    id bigint NOT NULL,
+    code text NOT NULL,
+    point text,
+    device text,
+    place text,
+    at timestamp with time zone NOT NULL,
+    until timestamp with time zone,
+    data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    opened_at timestamp with time zone DEFAULT now() NOT NULL,
+    resolved_at timestamp with time zone,
+    resolution text
+);
+
+COMMENT ON TABLE public.finding IS 'what the computation cannot settle by itself: falls, jumps, negative residuals, mismatches; open until settled by data or by a person';
+
+ALTER TABLE public.finding ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.finding_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -194,12 +414,30 @@ CREATE TABLE public.installation (
     pt integer DEFAULT 1 NOT NULL,
     opening jsonb DEFAULT '{}'::jsonb NOT NULL,
     closing jsonb DEFAULT '{}'::jsonb NOT NULL,
+    register text,
+    numerator bigint DEFAULT 1 NOT NULL,
+    denominator bigint DEFAULT 1 NOT NULL,
+    rollover bigint,
+    max_per_hour bigint,
+    ratio_version integer DEFAULT 1 NOT NULL,
     CONSTRAINT installation_ct_check CHECK ((ct >= 1)),
+    CONSTRAINT installation_denominator_check CHECK ((denominator >= 1)),
     CONSTRAINT installation_interval CHECK ((removed_at > installed_at)),
-    CONSTRAINT installation_pt_check CHECK ((pt >= 1))
+    CONSTRAINT installation_max_per_hour_check CHECK ((max_per_hour > 0)),
+    CONSTRAINT installation_numerator_check CHECK ((numerator >= 1)),
+    CONSTRAINT installation_pt_check CHECK ((pt >= 1)),
+    CONSTRAINT installation_rollover_check CHECK ((rollover > 0))
 );
 
 COMMENT ON COLUMN public.installation.opening IS 'registers at the start, quantity -> base-unit integer';
+
+COMMENT ON COLUMN public.installation.register IS 'the cumulative quantity that counts for the point; null: not known, nothing is computed';
+
+COMMENT ON COLUMN public.installation.numerator IS 'consumption = register difference * ct * pt * numerator / denominator (numerator/denominator corrects a wrong meter constant)';
+
+COMMENT ON COLUMN public.installation.rollover IS 'register value at which the meter wraps to 0, base units; null: not known, a wrap is treated as a fall';
+
+COMMENT ON COLUMN public.installation.max_per_hour IS 'what can pass the meter in an hour, register base units; null: the default of the medium';
 
 ALTER TABLE public.installation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.installation_id_seq
@@ -238,11 +476,24 @@ CREATE TABLE public.login_failure (
 
 CREATE TABLE public.metering_point (
     code text NOT NULL,
-    place text NOT NULL,
     name_zh text NOT NULL,
     name_en text NOT NULL,
     "position" integer NOT NULL,
-    removed_at timestamp with time zone
+    removed_at timestamp with time zone,
+    id integer NOT NULL,
+    medium text DEFAULT 'electricity'::text NOT NULL,
+    CONSTRAINT metering_point_medium_check CHECK ((medium = ANY (ARRAY['electricity'::text, 'water'::text])))
+);
+
+COMMENT ON COLUMN public.metering_point.id IS 'short key of the consumption tables';
+
+ALTER TABLE public.metering_point ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.metering_point_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
 );
 
 CREATE TABLE public.one_time_link (
@@ -266,6 +517,52 @@ CREATE TABLE public.place (
     removed_at timestamp with time zone,
     CONSTRAINT place_kind_check CHECK ((kind = ANY (ARRAY['campus'::text, 'zone'::text, 'building'::text, 'floor'::text, 'room'::text])))
 );
+
+CREATE TABLE public.place_day (
+    place text NOT NULL,
+    medium text NOT NULL,
+    day date NOT NULL,
+    value bigint NOT NULL,
+    points integer NOT NULL,
+    slots bigint[] NOT NULL,
+    known integer[] NOT NULL,
+    rates bigint[] NOT NULL,
+    version integer DEFAULT 1 NOT NULL
+)
+WITH (fillfactor='70');
+
+COMMENT ON COLUMN public.place_day.points IS 'points that count here on that day';
+
+COMMENT ON COLUMN public.place_day.known IS 'how many of them are known whole in each slot';
+
+CREATE TABLE public.place_month (
+    place text NOT NULL,
+    medium text NOT NULL,
+    month date NOT NULL,
+    value bigint NOT NULL,
+    points_s bigint NOT NULL,
+    known_s bigint NOT NULL,
+    rates bigint[] NOT NULL,
+    version integer DEFAULT 1 NOT NULL
+)
+WITH (fillfactor='70');
+
+COMMENT ON COLUMN public.place_month.points_s IS 'seconds there are to be known: points times length, summed over the days; known_s of them are';
+
+CREATE TABLE public.point_position (
+    point text NOT NULL,
+    place text NOT NULL,
+    upstream text,
+    role text DEFAULT 'sub'::text NOT NULL,
+    valid_from date DEFAULT '-infinity'::date NOT NULL,
+    valid_to date DEFAULT 'infinity'::date NOT NULL,
+    CONSTRAINT point_position_interval CHECK ((valid_to > valid_from)),
+    CONSTRAINT point_position_role_check CHECK ((role = ANY (ARRAY['intake'::text, 'main'::text, 'branch'::text, 'sub'::text, 'check'::text, 'virtual'::text])))
+);
+
+COMMENT ON COLUMN public.point_position.upstream IS 'the point that measures this one too; a sum counts a point only where none above it is in the sum';
+
+COMMENT ON COLUMN public.point_position.role IS 'check meters are in no sum; virtual points are computed from virtual_term';
 
 CREATE TABLE public.quarantine (
     id bigint NOT NULL,
@@ -297,12 +594,41 @@ ALTER TABLE public.quarantine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.ratio_correction (
+    id bigint NOT NULL,
+    installation bigint NOT NULL,
+    before jsonb NOT NULL,
+    after jsonb NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    corrected_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE public.ratio_correction ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.ratio_correction_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.reading (
     series_id bigint NOT NULL,
     measured_at timestamp with time zone NOT NULL,
     value bigint NOT NULL,
     quality smallint NOT NULL
 );
+
+CREATE TABLE public.reading_verdict (
+    series_id bigint NOT NULL,
+    measured_at timestamp with time zone NOT NULL,
+    verdict text NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT reading_verdict_verdict_check CHECK ((verdict = ANY (ARRAY['rejected'::text, 'baseline'::text])))
+);
+
+COMMENT ON COLUMN public.reading_verdict.verdict IS 'rejected: as if never read; baseline: counting starts anew here, what was before it is unknown';
 
 CREATE TABLE public.series (
     id bigint NOT NULL,
@@ -338,6 +664,22 @@ ALTER TABLE public.site_plan ALTER COLUMN version ADD GENERATED ALWAYS AS IDENTI
     CACHE 1
 );
 
+CREATE TABLE public.tariff_version (
+    tariff text NOT NULL,
+    valid_from date NOT NULL,
+    body jsonb NOT NULL,
+    actor text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.virtual_term (
+    point text NOT NULL,
+    input text NOT NULL,
+    coefficient smallint NOT NULL,
+    CONSTRAINT virtual_term_check CHECK ((point <> input)),
+    CONSTRAINT virtual_term_coefficient_check CHECK ((coefficient = ANY (ARRAY['-1'::integer, 1])))
+);
+
 CREATE TABLE public.web_session (
     token_digest bytea NOT NULL,
     account_id bigint NOT NULL,
@@ -355,17 +697,41 @@ ALTER TABLE ONLY public.account
 ALTER TABLE ONLY public.ack_cursor
     ADD CONSTRAINT ack_cursor_pkey PRIMARY KEY (gateway, generation, epoch);
 
+ALTER TABLE ONLY public.adjustment
+    ADD CONSTRAINT adjustment_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.api_token
     ADD CONSTRAINT api_token_pkey PRIMARY KEY (api_token_id);
 
 ALTER TABLE ONLY public.api_token
     ADD CONSTRAINT api_token_token_digest_key UNIQUE (token_digest);
 
+ALTER TABLE ONLY public.arrival
+    ADD CONSTRAINT arrival_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (audit_id);
 
 ALTER TABLE ONLY public.batch
     ADD CONSTRAINT batch_pkey PRIMARY KEY (gateway, generation, epoch, seq);
+
+ALTER TABLE ONLY public.calendar_day
+    ADD CONSTRAINT calendar_day_pkey PRIMARY KEY (day);
+
+ALTER TABLE ONLY public.closed_figure
+    ADD CONSTRAINT closed_figure_pkey PRIMARY KEY (month, point_id);
+
+ALTER TABLE ONLY public.closed_month
+    ADD CONSTRAINT closed_month_pkey PRIMARY KEY (month);
+
+ALTER TABLE ONLY public.consumption_day
+    ADD CONSTRAINT consumption_day_pkey PRIMARY KEY (point_id, day);
+
+ALTER TABLE ONLY public.consumption_mark
+    ADD CONSTRAINT consumption_mark_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.consumption_month
+    ADD CONSTRAINT consumption_month_pkey PRIMARY KEY (month, point_id);
 
 ALTER TABLE ONLY public.desired_document
     ADD CONSTRAINT desired_document_pkey PRIMARY KEY (gateway, document);
@@ -376,11 +742,23 @@ ALTER TABLE ONLY public.device
 ALTER TABLE ONLY public.device_status
     ADD CONSTRAINT device_status_pkey PRIMARY KEY (device);
 
+ALTER TABLE ONLY public.dirty
+    ADD CONSTRAINT dirty_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.dirty_place
+    ADD CONSTRAINT dirty_place_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_gateway_generation_epoch_seq_position_key UNIQUE (gateway, generation, epoch, seq, "position");
 
 ALTER TABLE ONLY public.event
     ADD CONSTRAINT event_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.finding
+    ADD CONSTRAINT finding_code_point_device_place_at_key UNIQUE NULLS NOT DISTINCT (code, point, device, place, at);
+
+ALTER TABLE ONLY public.finding
+    ADD CONSTRAINT finding_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.gateway
     ADD CONSTRAINT gateway_pkey PRIMARY KEY (code);
@@ -392,7 +770,7 @@ ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_one_device_a_point EXCLUDE USING gist (point WITH =, tstzrange(installed_at, removed_at) WITH &&);
 
 ALTER TABLE ONLY public.installation
-    ADD CONSTRAINT installation_one_point_a_device EXCLUDE USING gist (device WITH =, tstzrange(installed_at, removed_at) WITH &&);
+    ADD CONSTRAINT installation_one_point_a_register EXCLUDE USING gist (device WITH =, COALESCE(register, ''::text) WITH =, tstzrange(installed_at, removed_at) WITH &&);
 
 ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (id);
@@ -404,13 +782,28 @@ ALTER TABLE ONLY public.login_failure
     ADD CONSTRAINT login_failure_pkey PRIMARY KEY (key_digest);
 
 ALTER TABLE ONLY public.metering_point
+    ADD CONSTRAINT metering_point_id_key UNIQUE (id);
+
+ALTER TABLE ONLY public.metering_point
     ADD CONSTRAINT metering_point_pkey PRIMARY KEY (code);
 
 ALTER TABLE ONLY public.one_time_link
     ADD CONSTRAINT one_time_link_pkey PRIMARY KEY (token_digest);
 
+ALTER TABLE ONLY public.place_day
+    ADD CONSTRAINT place_day_pkey PRIMARY KEY (place, medium, day);
+
+ALTER TABLE ONLY public.place_month
+    ADD CONSTRAINT place_month_pkey PRIMARY KEY (place, medium, month);
+
 ALTER TABLE ONLY public.place
     ADD CONSTRAINT place_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY public.point_position
+    ADD CONSTRAINT point_position_once EXCLUDE USING gist (point WITH =, daterange(valid_from, valid_to) WITH &&);
+
+ALTER TABLE ONLY public.point_position
+    ADD CONSTRAINT point_position_pkey PRIMARY KEY (point, valid_from);
 
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_digest_key UNIQUE (digest);
@@ -418,8 +811,14 @@ ALTER TABLE ONLY public.quarantine
 ALTER TABLE ONLY public.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.ratio_correction
+    ADD CONSTRAINT ratio_correction_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.reading
     ADD CONSTRAINT reading_pkey PRIMARY KEY (series_id, measured_at);
+
+ALTER TABLE ONLY public.reading_verdict
+    ADD CONSTRAINT reading_verdict_pkey PRIMARY KEY (series_id, measured_at);
 
 ALTER TABLE ONLY public.series
     ADD CONSTRAINT series_device_quantity_key UNIQUE (device, quantity);
@@ -430,12 +829,28 @@ ALTER TABLE ONLY public.series
 ALTER TABLE ONLY public.site_plan
     ADD CONSTRAINT site_plan_pkey PRIMARY KEY (version);
 
+ALTER TABLE ONLY public.tariff_version
+    ADD CONSTRAINT tariff_version_pkey PRIMARY KEY (tariff, valid_from);
+
+ALTER TABLE ONLY public.virtual_term
+    ADD CONSTRAINT virtual_term_pkey PRIMARY KEY (point, input);
+
 ALTER TABLE ONLY public.web_session
     ADD CONSTRAINT web_session_pkey PRIMARY KEY (token_digest);
+
+CREATE INDEX adjustment_closed ON public.adjustment USING btree (closed_month, point_id);
+
+CREATE INDEX adjustment_into ON public.adjustment USING btree (into_month);
 
 CREATE UNIQUE INDEX api_token_live_name ON public.api_token USING btree (name) WHERE (revoked_at IS NULL);
 
 CREATE INDEX batch_received ON public.batch USING brin (received_at);
+
+CREATE INDEX consumption_day_day ON public.consumption_day USING btree (day);
+
+CREATE INDEX consumption_day_pending ON public.consumption_day USING btree (point_id, day) WHERE pending;
+
+CREATE INDEX consumption_mark_point ON public.consumption_mark USING btree (point);
 
 CREATE INDEX device_line ON public.device USING btree (gateway, line);
 
@@ -447,19 +862,50 @@ CREATE INDEX event_at ON public.event USING btree (at);
 
 CREATE INDEX event_device ON public.event USING btree (device, at) WHERE (device IS NOT NULL);
 
+CREATE INDEX finding_open ON public.finding USING btree (opened_at) WHERE (resolved_at IS NULL);
+
 CREATE INDEX login_failure_last ON public.login_failure USING btree (last_at);
 
 CREATE INDEX place_parent ON public.place USING btree (parent);
 
 CREATE INDEX place_search ON public.place USING gin ((((((code || ' '::text) || name_zh) || ' '::text) || lower(name_en))) public.gin_trgm_ops);
 
+CREATE INDEX point_position_place ON public.point_position USING btree (place);
+
 CREATE INDEX quarantine_waiting ON public.quarantine USING btree (received_at) WHERE (replayed_at IS NULL);
 
 CREATE INDEX web_session_account ON public.web_session USING btree (account_id, created_at);
 
+CREATE TRIGGER adjustment_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.adjustment FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
 CREATE TRIGGER audit_append_only BEFORE DELETE OR UPDATE ON public.audit FOR EACH ROW EXECUTE FUNCTION public.audit_is_append_only();
 
 CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.audit_is_append_only();
+
+CREATE TRIGGER closed_figure_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.closed_figure FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER ratio_correction_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.ratio_correction FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+ALTER TABLE ONLY public.adjustment
+    ADD CONSTRAINT adjustment_closed_month_fkey FOREIGN KEY (closed_month) REFERENCES public.closed_month(month);
+
+ALTER TABLE ONLY public.adjustment
+    ADD CONSTRAINT adjustment_point_id_fkey FOREIGN KEY (point_id) REFERENCES public.metering_point(id);
+
+ALTER TABLE ONLY public.closed_figure
+    ADD CONSTRAINT closed_figure_month_fkey FOREIGN KEY (month) REFERENCES public.closed_month(month);
+
+ALTER TABLE ONLY public.closed_figure
+    ADD CONSTRAINT closed_figure_point_id_fkey FOREIGN KEY (point_id) REFERENCES public.metering_point(id);
+
+ALTER TABLE ONLY public.consumption_day
+    ADD CONSTRAINT consumption_day_point_id_fkey FOREIGN KEY (point_id) REFERENCES public.metering_point(id);
+
+ALTER TABLE ONLY public.consumption_mark
+    ADD CONSTRAINT consumption_mark_point_fkey FOREIGN KEY (point) REFERENCES public.metering_point(code);
+
+ALTER TABLE ONLY public.consumption_month
+    ADD CONSTRAINT consumption_month_point_id_fkey FOREIGN KEY (point_id) REFERENCES public.metering_point(id);
 
 ALTER TABLE ONLY public.desired_document
     ADD CONSTRAINT desired_document_gateway_fkey FOREIGN KEY (gateway) REFERENCES public.gateway(code);
@@ -473,6 +919,21 @@ ALTER TABLE ONLY public.device
 ALTER TABLE ONLY public.device_status
     ADD CONSTRAINT device_status_device_fkey FOREIGN KEY (device) REFERENCES public.device(code);
 
+ALTER TABLE ONLY public.dirty_place
+    ADD CONSTRAINT dirty_place_place_fkey FOREIGN KEY (place) REFERENCES public.place(code);
+
+ALTER TABLE ONLY public.dirty
+    ADD CONSTRAINT dirty_point_id_fkey FOREIGN KEY (point_id) REFERENCES public.metering_point(id);
+
+ALTER TABLE ONLY public.finding
+    ADD CONSTRAINT finding_device_fkey FOREIGN KEY (device) REFERENCES public.device(code);
+
+ALTER TABLE ONLY public.finding
+    ADD CONSTRAINT finding_place_fkey FOREIGN KEY (place) REFERENCES public.place(code);
+
+ALTER TABLE ONLY public.finding
+    ADD CONSTRAINT finding_point_fkey FOREIGN KEY (point) REFERENCES public.metering_point(code);
+
 ALTER TABLE ONLY public.gateway
     ADD CONSTRAINT gateway_place_fkey FOREIGN KEY (place) REFERENCES public.place(code);
 
@@ -485,17 +946,38 @@ ALTER TABLE ONLY public.installation
 ALTER TABLE ONLY public.line
     ADD CONSTRAINT line_gateway_fkey FOREIGN KEY (gateway) REFERENCES public.gateway(code);
 
-ALTER TABLE ONLY public.metering_point
-    ADD CONSTRAINT metering_point_place_fkey FOREIGN KEY (place) REFERENCES public.place(code);
-
 ALTER TABLE ONLY public.one_time_link
     ADD CONSTRAINT one_time_link_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(account_id);
+
+ALTER TABLE ONLY public.place_day
+    ADD CONSTRAINT place_day_place_fkey FOREIGN KEY (place) REFERENCES public.place(code);
+
+ALTER TABLE ONLY public.place_month
+    ADD CONSTRAINT place_month_place_fkey FOREIGN KEY (place) REFERENCES public.place(code);
 
 ALTER TABLE ONLY public.place
     ADD CONSTRAINT place_parent_fkey FOREIGN KEY (parent) REFERENCES public.place(code);
 
+ALTER TABLE ONLY public.point_position
+    ADD CONSTRAINT point_position_place_fkey FOREIGN KEY (place) REFERENCES public.place(code);
+
+ALTER TABLE ONLY public.point_position
+    ADD CONSTRAINT point_position_point_fkey FOREIGN KEY (point) REFERENCES public.metering_point(code);
+
+ALTER TABLE ONLY public.point_position
+    ADD CONSTRAINT point_position_upstream_fkey FOREIGN KEY (upstream) REFERENCES public.metering_point(code);
+
+ALTER TABLE ONLY public.ratio_correction
+    ADD CONSTRAINT ratio_correction_installation_fkey FOREIGN KEY (installation) REFERENCES public.installation(id);
+
 ALTER TABLE ONLY public.series
     ADD CONSTRAINT series_device_fkey FOREIGN KEY (device) REFERENCES public.device(code);
+
+ALTER TABLE ONLY public.virtual_term
+    ADD CONSTRAINT virtual_term_input_fkey FOREIGN KEY (input) REFERENCES public.metering_point(code);
+
+ALTER TABLE ONLY public.virtual_term
+    ADD CONSTRAINT virtual_term_point_fkey FOREIGN KEY (point) REFERENCES public.metering_point(code);
 
 ALTER TABLE ONLY public.web_session
     ADD CONSTRAINT web_session_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(account_id);

@@ -63,6 +63,9 @@ insert into quarantine (digest, reason, message, topic, gateway, generation, epo
 values (%(digest)s, %(reason)s, %(message)s, %(topic)s, %(gateway)s, %(generation)s, %(epoch)s, %(seq)s, %(properties)s::jsonb, %(payload)s, %(payload_bytes)s)
 on conflict (digest) do update set times = quarantine.times + 1, last_at = now();
 
+-- name: note_arrival
+insert into arrival (packed) values (%(packed)s);
+
 -- name: notify_devices
 select pg_notify('ce_reading', %(devices)s);
 

@@ -11,7 +11,7 @@ from central.ingest.pack import pack
 from central.ingest.quarantine import put
 from central.ingest.series import SeriesIds
 from central.ingest.sift import UNKNOWN_DEVICE, UNKNOWN_GATEWAY, UNKNOWN_QUANTITY, sift
-from central.ingest.store import append_events, insert_new
+from central.ingest.store import append_events, arrival, insert_new
 from central.ingest.verify import Sound, verify
 from central.mqtt.session import Message
 from protocol.messages import Columns
@@ -47,11 +47,13 @@ def _replay_one(conn: Connection, entry: _Waiting, now_ms: int) -> bool:
     if not isinstance(sound, Sound) or not _gateway_known(conn, sound.batch.gateway):
         return False
     keys = sound.content.series if isinstance(sound.content, Columns) else ()
-    sifted = sift(sound, SeriesIds().resolve(conn, [keys])[0])
+    series = SeriesIds()
+    sifted = sift(sound, series.resolve(conn, [keys])[0])
     if sifted.rows is None and not sifted.events:
         return False
     if sifted.rows is not None:
         insert_new(conn, pack(sifted.rows))
+        run(conn, _SQL["note_arrival"], packed=arrival(series, sifted.rows))
     append_events(conn, sifted.numbered_events())
     put(conn, sifted.strays)
     run(conn, _SQL["mark_replayed"], ids=[entry.id])

@@ -6,6 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
+from central.consumption.arrivals import COUNTED
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows, run
 from protocol.quantities import QUANTITIES
@@ -31,6 +35,7 @@ class SeriesIds:
 
     def __init__(self) -> None:
         self._ids: dict[str, dict[str, int]] = defaultdict(dict)
+        self._counted = np.zeros(1024, np.bool_)
 
     def resolve(self, conn: Connection, batches: Sequence[Sequence[SeriesKey]]) -> list[Ids]:
         """Ids of each batch's keys; None where there is no such device or the quantity is none of the vocabulary.
@@ -43,6 +48,10 @@ class SeriesIds:
             return found
         self._learn(conn, sorted(missing))
         return [self._find(keys) for keys in batches]
+
+    def counted(self, series_id: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of these readings are of registers that consumption is computed from. Only for ids this cache has given out."""
+        return self._counted[series_id]
 
     def _find(self, keys: Sequence[SeriesKey]) -> Ids:
         known = self._ids
@@ -60,3 +69,6 @@ class SeriesIds:
                 found = rows(conn, _SQL["find_series"], _Found, **pairs)
         for row in found:
             self._ids[row.device][row.quantity] = row.id
+            if row.id >= len(self._counted):
+                self._counted = np.concatenate([self._counted, np.zeros(max(row.id, len(self._counted)), np.bool_)])
+            self._counted[row.id] = row.quantity in COUNTED

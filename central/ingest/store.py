@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import orjson
 
+from central.consumption.arrivals import pack_arrival
 from central.db.copy import copy_in
 from central.db.pool import Connection, UniqueViolation
 from central.db.statements import load_statements, rows, run
-from central.ingest.pack import concatenate, pack
+from central.ingest.pack import Rows, concatenate, pack
 from central.ingest.quarantine import put
 from central.ingest.receipts import Receipt, ranges_by_epoch
 from central.ingest.series import SeriesIds
@@ -33,11 +34,12 @@ Insert = Callable[[Connection, bytes], int]
 @dataclass(frozen=True, slots=True)
 class Group:
     """A group ready for its transaction: one message of each identity (a sound one if there is one), messages without identity, the packed
-    readings of all of it, batches of boxes newer than registered, and how many repeated an identity of the group."""
+    readings of all of it, what of them consumption must look at, batches of boxes newer than registered, and how many repeated an identity."""
 
     identified: Mapping[BatchId, Item]
     unidentified: Sequence[Poison]
     packed: bytes
+    arrival: bytes
     newer: Sequence[BatchId]
     repeated: int
 
@@ -68,7 +70,8 @@ def prepare(conn: Connection, series: SeriesIds, arrivals: Sequence[Sound | Pois
     identified |= {sound.batch: sift(sound, ids) for sound, ids in zip(reversed(sounds), reversed(resolved), strict=True)}
     unidentified = [item for item in judged if isinstance(item, Poison) and item.batch is None]
     repeated = len(judged) - len(unidentified) - len(identified)
-    return Group(identified, unidentified, _packed(identified.values()), newer, repeated)
+    parts = _parts(identified.values())
+    return Group(identified, unidentified, pack(parts) if parts else b"", arrival(series, parts), newer, repeated)
 
 
 def commit(conn: Connection, group: Group) -> Stored:
@@ -138,17 +141,28 @@ def _check_generations(conn: Connection, arrivals: Sequence[Sound | Poison]) -> 
     return judged, [item.batch for item in judged if isinstance(item, Sound) and item.batch.generation > registered[item.batch.gateway]]
 
 
-def _packed(items: Iterable[Item]) -> bytes:
+def _parts(items: Iterable[Item]) -> Rows | None:
     parts = [item.rows for item in items if isinstance(item, Sifted) and item.rows is not None]
-    return pack(concatenate(parts)) if parts else b""
+    return concatenate(parts) if parts else None
+
+
+def arrival(series: SeriesIds, parts: Rows | None) -> bytes:
+    """What the consumption job has to look at because of these readings."""
+    if parts is None:
+        return b""
+    counted = series.counted(parts.series_id)
+    return pack_arrival(parts.series_id[counted], parts.measured_at_ms[counted])
 
 
 def _commit(conn: Connection, group: Group, insert: Insert) -> Stored:
     entered = _enter(conn, group.identified)
     fresh = [item for item in entered if isinstance(item, Sifted)]
     whole = len(entered) == len(group.identified)
-    packed = group.packed if whole else _packed(fresh)
+    parts = None if whole else _parts(fresh)
+    packed = group.packed if whole else pack(parts) if parts else b""
     conflicts = insert(conn, packed) if packed else 0
+    if packed and group.arrival:
+        run(conn, _SQL["note_arrival"], packed=group.arrival)
     append_events(conn, [row for item in fresh for row in item.numbered_events()])
     poison = [*group.unidentified, *(item for item in entered if isinstance(item, Poison)), *(stray for item in fresh for stray in item.strays)]
     put(conn, poison)

@@ -21,8 +21,9 @@ select code, jsonb_build_object('code', code, 'profile', profile, 'kind', kind, 
     'poll_s', poll_s, 'name_zh', name_zh, 'name_en', name_en, 'position', position, 'removed', removed_at is not null) from device;
 
 -- name: present_point
-select code, jsonb_build_object('code', code, 'place', place, 'name_zh', name_zh, 'name_en', name_en,
-    'position', position, 'removed', removed_at is not null) from metering_point;
+select m.code, jsonb_build_object('code', m.code, 'place', h.place, 'name_zh', m.name_zh, 'name_en', m.name_en,
+    'position', m.position, 'removed', m.removed_at is not null)
+from metering_point as m join point_position as h on h.point = m.code and h.valid_to = 'infinity';
 
 -- name: present_stays
 select device, point, ct, pt from installation where removed_at is null;
@@ -57,11 +58,15 @@ on conflict (code) do update set profile = excluded.profile, kind = excluded.kin
     position = excluded.position, removed_at = null;
 
 -- name: write_point
-insert into metering_point (code, place, name_zh, name_en, position)
-select code, place, name_zh, name_en, position
-from jsonb_to_recordset(%(rows)s::jsonb) as r (code text, place text, name_zh text, name_en text, position integer)
-on conflict (code) do update set place = excluded.place, name_zh = excluded.name_zh, name_en = excluded.name_en,
-    position = excluded.position, removed_at = null;
+with given as (
+    select * from jsonb_to_recordset(%(rows)s::jsonb) as r (code text, place text, name_zh text, name_en text, position integer)
+), written as (
+    insert into metering_point (code, name_zh, name_en, position) select code, name_zh, name_en, position from given
+    on conflict (code) do update set name_zh = excluded.name_zh, name_en = excluded.name_en, position = excluded.position, removed_at = null
+    returning code
+)
+insert into point_position (point, place) select w.code, g.place from written as w join given as g using (code)
+on conflict (point, valid_from) do update set place = excluded.place;
 
 -- name: remove_place
 update place set removed_at = now() where code = any(%(keys)s);
