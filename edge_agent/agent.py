@@ -203,6 +203,10 @@ class Agent:
             backlog_bytes=backlog.payload_bytes,
             outbox_bytes=backlog.outbox_bytes,
             lines=self.lines.healths(),
+            epoch=backlog.epoch,
+            last_seq=backlog.last_seq,
+            acked_seq=backlog.acked_seq,
+            first_held_seq=backlog.first_held_seq,
         )
 
 

@@ -4,8 +4,12 @@ A stored message (readings, events, results) is an *envelope*: `{schema, gateway
 CRC-32C of the packed bytes beside it (an MQTT user property, and a column of the outbox). Numbers are integers in base units, columns instead of
 rows. Sending the same (generation, epoch, seq) twice is harmless by design.
 
-    kind "readings": base_ms, series [[device, quantity], ...], s [index], t [ms after base], v [value], q [quality; absent when all good]
-    kind "events":   events [{...}, ...]
+    kind "readings", schema 2: base_ms, devices [...], quantities [...], d [steps of the index into devices], k [index into quantities],
+                               t [ms since the reading before, the first since base_ms], v [value], q [quality; absent when all good]
+    kind "readings", schema 1: base_ms, series [[device, quantity], ...], s [index], t [ms after base], v, q; read, no longer written
+    kind "events",   schema 1: events [{...}, ...]
+
+Schema 2 names a device and a quantity once and tells steps where neighbours resemble each other: a poll cycle is half as large on the wire and disk.
 """
 
 from __future__ import annotations
@@ -14,6 +18,8 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
+from operator import sub
 from typing import Any, Literal, TypeVar
 
 import google_crc32c
@@ -26,8 +32,10 @@ from protocol.reading import Quality, Reading, SeriesKey
 from protocol.site_plan import Line
 
 R = TypeVar("R", bound=Record)
-SCHEMA = 1
+SCHEMA = 1  # of everything but batches of readings
+READINGS_SCHEMA = 2
 READABLE_SCHEMAS = range(max(1, SCHEMA - 2), SCHEMA + 1)
+READABLE_BATCHES = range(max(1, READINGS_SCHEMA - 2), READINGS_SCHEMA + 1)
 MAX_PACKED_BYTES = 1 << 20
 MAX_UNPACKED_BYTES = 4 << 20  # beyond this a message is a bomb or a mistake
 MAX_READINGS = 5_000
@@ -69,10 +77,11 @@ class Columns:
 def columns(readings: Iterable[Reading]) -> Columns:
     """Turn rows into columns, keeping their order."""
     rows = list(readings)
-    positions = {key: position for position, key in enumerate(dict.fromkeys(row.series for row in rows))}
+    positions: dict[SeriesKey, int] = {}
+    index = [positions.setdefault(row.series, len(positions)) for row in rows]
     return Columns(
         tuple(positions),
-        [positions[row.series] for row in rows],
+        index,
         [row.measured_at_ms for row in rows],
         [row.value for row in rows],
         [int(row.quality) for row in rows],
@@ -182,7 +191,11 @@ class LineHealth(Record):
 
 
 class Health(Record):
-    """Once a minute, QoS 0: how the box is."""
+    """Once a minute, QoS 0: how the box is.
+
+    Of the epoch it writes under: `last_seq` stored last, `acked_seq` released by central's receipts (the box sends nothing up to there by itself),
+    `first_held_seq` the lowest it can still send (`last_seq` + 1 when it holds none). All None from an agent that does not tell.
+    """
 
     schema_: int = Field(alias="schema", default=SCHEMA)
     at_ms: int
@@ -191,26 +204,35 @@ class Health(Record):
     backlog_bytes: int
     outbox_bytes: int
     lines: tuple[LineHealth, ...] = ()
+    epoch: int | None = Field(default=None, ge=1)
+    last_seq: int | None = Field(default=None, ge=0)
+    acked_seq: int | None = Field(default=None, ge=0)
+    first_held_seq: int | None = Field(default=None, ge=1)
 
 
 def encode_readings(batch: BatchId, data: Columns) -> bytes:
     """Pack readings for the wire. The caller keeps at most MAX_READINGS a batch."""
-    base_ms = min(data.measured_at_ms, default=0)
+    devices: dict[str, int] = {}
+    quantities: dict[str, int] = {}
+    device = [devices.setdefault(name, len(devices)) for name, _ in data.series]
+    quantity = [quantities.setdefault(name, len(quantities)) for _, name in data.series]
     body: dict[str, Any] = {
-        "base_ms": base_ms,
-        "series": [[key.device, key.quantity] for key in data.series],
-        "s": list(data.index),
-        "t": [at - base_ms for at in data.measured_at_ms],
-        "v": list(data.value),
+        "base_ms": min(data.measured_at_ms, default=0),
+        "devices": list(devices),
+        "quantities": list(quantities),
+        "d": _steps([device[position] for position in data.index], 0),
+        "k": [quantity[position] for position in data.index],
     }
+    body["t"] = _steps(data.measured_at_ms, body["base_ms"])
+    body["v"] = list(data.value)
     if any(data.quality):
         body["q"] = list(data.quality)
-    return _pack(batch, "readings", body)
+    return _pack(batch, READINGS_SCHEMA, "readings", body)
 
 
 def encode_events(batch: BatchId, events: Iterable[Event]) -> bytes:
     """Pack events for the wire."""
-    return _pack(batch, "events", {"events": [event.model_dump(exclude_defaults=True) for event in events]})
+    return _pack(batch, SCHEMA, "events", {"events": [event.model_dump(exclude_defaults=True) for event in events]})
 
 
 def decode_stored(payload: bytes, crc: int | None = None) -> tuple[BatchId, Columns | tuple[Event, ...]]:
@@ -249,7 +271,7 @@ def decode_record(kind: type[R], payload: bytes) -> R:
         raise CorruptMessage(f"{kind.__name__} is not JSON: {error}") from error
     if not isinstance(document, dict):
         raise MessageError(f"{kind.__name__} is not a JSON object")
-    _check_schema(document)
+    _check_schema(document, READABLE_SCHEMAS)
     known = {field.alias or name for name, field in kind.model_fields.items()}
     try:
         return kind.model_validate({key: value for key, value in document.items() if key in known})
@@ -258,8 +280,13 @@ def decode_record(kind: type[R], payload: bytes) -> R:
         raise MessageError(f"{kind.__name__}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
-def _pack(batch: BatchId, kind: str, body: dict[str, Any]) -> bytes:
-    head = {"schema": SCHEMA, "gateway": batch.gateway, "generation": batch.generation, "epoch": batch.epoch, "seq": batch.seq, "kind": kind}
+def _steps(column: Sequence[int], start: int) -> list[int]:
+    """Differences between neighbours; the first against `start`."""
+    return list(map(sub, column, (start, *column[:-1])))
+
+
+def _pack(batch: BatchId, schema: int, kind: str, body: dict[str, Any]) -> bytes:
+    head = {"schema": schema, "gateway": batch.gateway, "generation": batch.generation, "epoch": batch.epoch, "seq": batch.seq, "kind": kind}
     return zlib.compress(orjson.dumps(head | body), 6)
 
 
@@ -281,14 +308,14 @@ def _unpack(payload: bytes, crc: int | None) -> dict[str, Any]:
         raise CorruptMessage(f"payload is not JSON: {error}") from error
     if not isinstance(envelope, dict):
         raise MessageError("message is not a JSON object")
-    _check_schema(envelope)
+    _check_schema(envelope, READABLE_BATCHES)
     return envelope
 
 
-def _check_schema(document: dict[str, Any]) -> None:
+def _check_schema(document: dict[str, Any], readable: range) -> None:
     schema = document.get("schema")
-    if type(schema) is not int or schema not in READABLE_SCHEMAS:
-        known = f"{READABLE_SCHEMAS.start}..{READABLE_SCHEMAS.stop - 1}"
+    if type(schema) is not int or schema not in readable:
+        known = f"{readable.start}..{readable.stop - 1}"
         raise UnknownSchema(f"schema {schema!r} is not one this version reads ({known}); upgrade central before the gateways", schema=schema)
 
 
@@ -302,28 +329,56 @@ def _identity(envelope: dict[str, Any]) -> BatchId:
 
 def _columns(envelope: dict[str, Any]) -> Columns:
     """Check every column before anything is built: types, lengths, ranges. Costs about 10 us per 200 readings."""
-    index, offsets, values = (_integers(envelope, name) for name in ("s", "t", "v"))
+    values = _integers(envelope, "v")
     quality = _integers(envelope, "q") if "q" in envelope else [0] * len(values)
     base_ms = envelope.get("base_ms")
-    series = _series(envelope.get("series"))
     if type(base_ms) is not int or not 0 <= base_ms < 1 << 53:
         raise MessageError(f"base_ms must be Unix milliseconds, got {base_ms!r}")
+    series, index, offsets = (_plain if envelope["schema"] == 1 else _stepped)(envelope)
     if not len(index) == len(offsets) == len(values) == len(quality) <= MAX_READINGS:
-        raise MessageError(f"columns s, t, v, q must have one length of at most {MAX_READINGS}")
+        raise MessageError(f"columns of readings must have one length of at most {MAX_READINGS}")
     if values:
-        if min(index) < 0 or max(index) >= len(series):
-            raise MessageError("column s points outside series")
         if min(offsets) < 0 or max(offsets) >= 1 << 43 or not _QUALITIES.issuperset(quality):
-            raise MessageError("column t must not be negative or reach 2^43 ms, and column q must hold known qualities")
+            raise MessageError("column t must not fall below base_ms or reach 2^43 ms, and column q must hold known qualities")
         if min(values) < -_INT64 or max(values) >= _INT64:
             raise MessageError("column v holds a number beyond 64 bits")
     return Columns(series, index, [base_ms + offset for offset in offsets], values, quality)
+
+
+def _stepped(envelope: dict[str, Any]) -> tuple[tuple[SeriesKey, ...], list[int], list[int]]:
+    """Series, index into them and offsets of schema 2."""
+    names, quantities = (_names(envelope, name) for name in ("devices", "quantities"))
+    steps, kinds, gaps = (_integers(envelope, name) for name in ("d", "k", "t"))
+    if len(steps) != len(kinds):
+        raise MessageError("columns d and k must have one length")
+    devices = list(accumulate(steps))
+    if devices and (min(devices) < 0 or max(devices) >= len(names) or min(kinds) < 0 or max(kinds) >= len(quantities)):
+        raise MessageError("column d or k points outside devices or quantities")
+    positions: dict[tuple[int, int], int] = {}
+    index = [positions.setdefault(pair, len(positions)) for pair in zip(devices, kinds, strict=True)]
+    return tuple([_series_key(names[device], quantities[kind]) for device, kind in positions]), index, list(accumulate(gaps))
+
+
+def _plain(envelope: dict[str, Any]) -> tuple[tuple[SeriesKey, ...], list[int], list[int]]:
+    """Series, index into them and offsets of schema 1."""
+    index, offsets = (_integers(envelope, name) for name in ("s", "t"))
+    series = _series(envelope.get("series"))
+    if index and (min(index) < 0 or max(index) >= len(series)):
+        raise MessageError("column s points outside series")
+    return series, index, offsets
 
 
 def _integers(envelope: dict[str, Any], name: str) -> list[int]:
     column = envelope.get(name)
     if not isinstance(column, list) or not {int}.issuperset(map(type, column)):
         raise MessageError(f"column {name} must be a list of whole numbers")
+    return column
+
+
+def _names(envelope: dict[str, Any], name: str) -> list[str]:
+    column = envelope.get(name)
+    if not isinstance(column, list) or not {str}.issuperset(map(type, column)):
+        raise MessageError(f"{name} must be a list of names")
     return column
 
 

@@ -5,17 +5,21 @@ Ids are chosen by the plan, unique over the site and stable for ever: they are w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
 from protocol.document import Location, parse_yaml
-from protocol.profile import Record, Text
+from protocol.profile import DeviceKind, Record, Text
+from protocol.quantities import Medium
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,62}$")]
 GatewayId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Role = Literal["intake", "main", "branch", "sub", "check"]
+Coefficient = Literal[1, -1]
+MAX_TERMS = 200  # inputs of a virtual point
 
 
 class SerialPort(Record):
@@ -50,6 +54,8 @@ class Device(Record):
     """One device on a line. `address`: 12 digits (DL/T 645), 14 digits (CJ/T 188) or 1..247 (Modbus), as text.
 
     `point`: the metering point it stands at (default: the device's own id); `ct`, `pt`: transformer ratios of the installation.
+    `role`: what the point is in the tree of supply (default: sub; a check meter is in no sum); `upstream`: the point that measures this one too.
+    `max_per_hour`: what can pass the meter in an hour at most, Wh or L of its own register, before the transformer ratios; default by medium.
     `poll_s` overrides the profile's periods per group.
     """
 
@@ -61,7 +67,15 @@ class Device(Record):
     point: Id | None = None
     ct: int = Field(default=1, ge=1, le=100_000)
     pt: int = Field(default=1, ge=1, le=10_000)
+    role: Role | None = None  # None and not "sub", so that documents for gateways do not carry it
+    upstream: Id | None = None
+    max_per_hour: int | None = Field(default=None, ge=1, lt=1 << 53)
     poll_s: dict[str, int] = {}
+
+    @property
+    def stands_at(self) -> str:
+        """The metering point it stands at."""
+        return self.point or self.id
 
 
 class Line(Record):
@@ -100,6 +114,16 @@ class Place(Record):
     name: Text
 
 
+class VirtualPoint(Record):
+    """A metering point without a meter: the sum of others, each once added or once taken away. `terms`: point -> 1 or -1."""
+
+    id: Id
+    place: Id
+    name: Text
+    medium: Literal["electricity", "water"] = "electricity"
+    terms: dict[Id, Coefficient] = Field(min_length=1, max_length=MAX_TERMS)
+
+
 class Site(Record):
     """Whose plan it is. `timezone`: an IANA name; days, months and bills follow it."""
 
@@ -136,12 +160,13 @@ class Rehearsal(Record):
 
 
 class SitePlan(Record):
-    """A whole site. `problems` checks it as a whole: ids unique, references resolve, no address twice on a line."""
+    """A whole site. `problems` checks it as a whole: ids unique, references resolve, no address twice on a line, no circle of supply."""
 
     schema_: Literal[1] = Field(alias="schema")
     site: Site
     places: tuple[Place, ...]
     gateways: tuple[Gateway, ...]
+    virtual_points: tuple[VirtualPoint, ...] = ()
     rehearsal: Rehearsal | None = None
 
     def devices(self) -> Iterator[tuple[Gateway, Line, Device]]:
@@ -166,7 +191,28 @@ def problems(plan: SitePlan) -> Iterator[Problem]:
     yield from _place_problems(plan.places)
     yield from _gateway_problems(plan)
     yield from _device_problems(plan)
+    yield from _upstream_problems(plan)
+    yield from _virtual_problems(plan)
     yield from _rehearsal_problems(plan)
+
+
+def medium_problems(plan: SitePlan, kinds: Mapping[str, DeviceKind]) -> Iterator[Problem]:
+    """Where electricity and water are mixed in one tree or sum. `kinds`: profile -> what it is; devices of unknown profiles are passed over."""
+    media = {device.stands_at: medium_of(kinds[device.profile]) for _, _, device in plan.devices() if device.profile in kinds}
+    for path, device in _placed_devices(plan):
+        own, above = media.get(device.stands_at), media.get(device.upstream or "")
+        if own and above and own is not above:
+            yield (*path, "upstream"), f"point {device.stands_at!r} measures {own.value} and its upstream {device.upstream!r} {above.value}"
+    for index, point in enumerate(plan.virtual_points):
+        for term in point.terms:
+            medium = media.get(term)
+            if medium and medium.value != point.medium:
+                yield ("virtual_points", index, "terms", term), f"{term!r} measures {medium.value}, virtual point {point.id!r} {point.medium}"
+
+
+def medium_of(kind: DeviceKind) -> Medium:
+    """What a metering point measures, by the device that stands at it."""
+    return Medium.WATER if kind is DeviceKind.WATER_METER else Medium.ELECTRICITY
 
 
 def _place_problems(places: tuple[Place, ...]) -> Iterator[Problem]:
@@ -214,6 +260,50 @@ def _device_problems(plan: SitePlan) -> Iterator[Problem]:
                     )
                 devices.add(device.id)
                 addresses.add(int(device.address))
+
+
+def _placed_devices(plan: SitePlan) -> Iterator[tuple[Location, Device]]:
+    for g, gateway in enumerate(plan.gateways):
+        for n, line in enumerate(gateway.lines):
+            for d, device in enumerate(line.devices):
+                yield ("gateways", g, "lines", n, "devices", d), device
+
+
+def _upstream_problems(plan: SitePlan) -> Iterator[Problem]:
+    above = {device.stands_at: device.upstream for _, _, device in plan.devices()}
+    for path, device in _placed_devices(plan):
+        if device.upstream is None:
+            continue
+        if device.upstream not in above:
+            yield (*path, "upstream"), f"upstream {device.upstream!r} is no point that a device of this plan stands at"
+        elif circle := circle_above(device.stands_at, above):
+            yield (*path, "upstream"), f"point {device.stands_at!r} would be above itself: {' -> '.join(circle)}"
+
+
+def circle_above(point: str, above: Mapping[str, str | None]) -> list[str]:
+    """The way up from a point back to itself, or nothing if it ends at a root or in a circle that the point is no part of."""
+    way, seen = [point], {point}
+    while (higher := above.get(way[-1])) is not None:
+        way.append(higher)
+        if higher in seen:
+            return way if higher == point else []
+        seen.add(higher)
+    return []
+
+
+def _virtual_problems(plan: SitePlan) -> Iterator[Problem]:
+    places = {place.id for place in plan.places}
+    measured = {device.stands_at for _, _, device in plan.devices()}
+    taken = set(measured)
+    for index, point in enumerate(plan.virtual_points):
+        if point.id in taken:
+            yield ("virtual_points", index, "id"), f"point {point.id!r} stands twice; ids are unique over the site"
+        if point.place not in places:
+            yield ("virtual_points", index, "place"), f"place {point.place!r} does not exist"
+        for term in point.terms:
+            if term not in measured:
+                yield ("virtual_points", index, "terms", term), f"term {term!r} is no point that a device of this plan stands at"
+        taken.add(point.id)
 
 
 def _rehearsal_problems(plan: SitePlan) -> Iterator[Problem]:

@@ -89,7 +89,7 @@ def _check(chosen: argparse.Namespace) -> int:
 
 
 def _reference(chosen: argparse.Namespace) -> int:
-    from provisioning.plan_text import plan_text
+    from protocol.plan_text import plan_text
     from provisioning.reference_site import reference_site
 
     plan = reference_site(load_profiles())

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from protocol.document import Location, Problem, parse_yaml
 from protocol.errors import ConfigError
 from protocol.profile import AnyProfile, Protocol, Serial
-from protocol.site_plan import Device, Line, SitePlan, problems
+from protocol.site_plan import Device, Line, SitePlan, medium_problems, problems
 
 _ADDRESS = {
     Protocol.DLT645_2007: (re.compile(r"\d{12}"), "12 digits"),
@@ -47,6 +47,7 @@ def check_plan(text: str, name: str, profiles: Mapping[str, AnyProfile]) -> Plan
 
     def mistakes(plan: SitePlan) -> Iterator[Problem]:
         yield from problems(plan)
+        yield from medium_problems(plan, {key: profile.kind for key, profile in profiles.items()})
         yield from _profile_mistakes(plan, profiles)
         yield from _register_mistakes(plan, profiles)
 

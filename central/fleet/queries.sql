@@ -65,3 +65,96 @@ left join desired_document as doc on doc.gateway = g.code and doc.document = 'li
 left join lateral (select max(updated_at) as updated_at from ack_cursor where gateway = g.code) as c on true
 where g.removed_at is null and (%(code)s::text is null or g.code = %(code)s)
 order by g.position;
+
+-- name: sequences
+with told as (
+    select gateway, generation, (health ->> 'epoch')::bigint as epoch, (health ->> 'acked_seq')::bigint as acked_seq,
+        (health ->> 'last_seq')::bigint as last_seq, (health ->> 'first_held_seq')::bigint as first_held_seq
+    from gateway_status where health ? 'epoch' and generation is not null
+), present as (
+    select gateway, generation, epoch, received, updated_at from ack_cursor
+    union all
+    select gateway, generation, epoch, '{}', null from told
+    where not exists (select from ack_cursor as c where (c.gateway, c.generation, c.epoch) = (told.gateway, told.generation, told.epoch))
+)
+select p.gateway, p.generation, p.epoch,
+    array(select array[lower(r), upper(r) - 1] from unnest(p.received) as r order by lower(r) limit %(max_ranges)s) as ranges,
+    array(select array[lower(r), upper(r) - 1] from gateway_gap as n cross join unnest(n.given_up) as r
+          where (n.gateway, n.generation, n.epoch) = (p.gateway, p.generation, p.epoch) and n.given_up <> '{}') as given_up,
+    t.acked_seq, t.last_seq, t.first_held_seq, coalesce(s.state = 'online', false) as online, p.generation < g.generation as replaced,
+    (extract(epoch from p.updated_at) * 1000)::bigint as received_ms
+from present as p
+join gateway as g on g.code = p.gateway
+left join gateway_status as s on s.gateway = p.gateway
+left join told as t on (t.gateway, t.generation, t.epoch) = (p.gateway, p.generation, p.epoch)
+where (%(gateway)s::text is null or p.gateway = %(gateway)s)
+    and (%(gateway)s::text is not null or p.received is distinct from int8multirange(int8range(1, upper(p.received)))
+         or t.acked_seq >= upper(p.received) or exists (
+            select from gateway_gap as n
+            where (n.gateway, n.generation, n.epoch) = (p.gateway, p.generation, p.epoch) and n.filled_at is null and n.lost_at is null))
+order by p.gateway, p.generation desc, p.epoch desc;
+
+-- name: open_gaps
+select id, gateway, generation, epoch, first, last, array(select array[lower(r), upper(r) - 1] from unnest(missing) as r order by 1) as missing,
+    array(select array[lower(r), upper(r) - 1] from unnest(given_up) as r order by 1) as given_up,
+    (extract(epoch from found_at) * 1000)::bigint as found_ms, (extract(epoch from moved_at) * 1000)::bigint as moved_ms,
+    (extract(epoch from asked_at) * 1000)::bigint as asked_ms, asked_last, times, fruitless
+from gateway_gap where filled_at is null and lost_at is null order by id for update;
+
+-- name: begin_gap
+insert into gateway_gap (gateway, generation, epoch, first, last, missing, given_up, found_at, moved_at)
+values (%(gateway)s, %(generation)s, %(epoch)s, %(first)s, %(last)s, %(missing)s::int8multirange, %(given_up)s::int8multirange,
+    to_timestamp(%(found_ms)s / 1000.0), to_timestamp(%(moved_ms)s / 1000.0))
+returning id as total;
+
+-- name: write_gap
+update gateway_gap set missing = %(missing)s::int8multirange, given_up = %(given_up)s::int8multirange, moved_at = to_timestamp(%(moved_ms)s / 1000.0),
+    asked_at = to_timestamp(%(asked_ms)s / 1000.0), asked_last = %(asked_last)s, times = %(times)s, fruitless = %(fruitless)s
+where id = %(id)s;
+
+-- name: forget_gap
+delete from gateway_gap where id = %(id)s;
+
+-- name: close_gap
+update gateway_gap set lost = %(lost)s, filled_at = case when %(lost)s = 0 then to_timestamp(%(now_ms)s / 1000.0) end,
+    lost_at = case when %(lost)s > 0 then to_timestamp(%(now_ms)s / 1000.0) end
+where id = %(id)s;
+
+-- name: notes_of_loss
+select count(distinct seq)::bigint as total from event
+where gateway = %(gateway)s and generation = %(generation)s and epoch = %(epoch)s and seq between %(first)s and %(last)s and code = 'outbox.batch_lost'
+    and data ->> 'epoch' = %(epoch)s::text and (data ->> 'first')::bigint = seq;
+
+-- name: time_of_numbers
+select (extract(epoch from max(received_at) filter (where seq < %(first)s)) * 1000)::bigint as before_ms,
+    (extract(epoch from min(received_at) filter (where seq > %(last)s)) * 1000)::bigint as after_ms
+from (
+    (select seq, received_at from batch where gateway = %(gateway)s and generation = %(generation)s and epoch = %(epoch)s and seq < %(first)s
+     order by seq desc limit 1)
+    union all
+    (select seq, received_at from batch where gateway = %(gateway)s and generation = %(generation)s and epoch = %(epoch)s and seq > %(last)s
+     order by seq limit 1)
+) as neighbours;
+
+-- name: raise_event
+insert into event (gateway, code, at, severity, message, data)
+values (%(gateway)s, %(code)s, to_timestamp(%(at_ms)s / 1000.0), %(severity)s, %(message)s, %(data)s::jsonb);
+
+-- name: gaps
+select id, gateway, generation, epoch, first, last, (
+        select coalesce(sum(upper(r) - lower(r)), 0)::bigint from unnest(missing) as r) as missing, lost,
+    case when filled_at is not null then 'filled' when lost_at is not null then 'lost' when times > 0 then 'asked' else 'open' end as state,
+    (extract(epoch from found_at) * 1000)::bigint as found_ms, (extract(epoch from asked_at) * 1000)::bigint as asked_ms, times,
+    (extract(epoch from coalesce(filled_at, lost_at)) * 1000)::bigint as closed_ms
+from gateway_gap
+where (%(gateway)s::text is null or gateway = %(gateway)s)
+    and (%(state)s::text is null or %(state)s = case when filled_at is not null then 'filled' when lost_at is not null then 'lost' else 'open' end)
+order by id desc offset %(offset)s limit %(limit)s;
+
+-- name: count_gaps
+select count(*)::integer as total from gateway_gap
+where (%(gateway)s::text is null or gateway = %(gateway)s)
+    and (%(state)s::text is null or %(state)s = case when filled_at is not null then 'filled' when lost_at is not null then 'lost' else 'open' end);
+
+-- name: purge_gaps
+delete from gateway_gap where coalesce(filled_at, lost_at) < to_timestamp(%(before_ms)s / 1000.0) and given_up = '{}';

@@ -21,12 +21,13 @@ select code, jsonb_build_object('code', code, 'profile', profile, 'kind', kind, 
     'poll_s', poll_s, 'name_zh', name_zh, 'name_en', name_en, 'position', position, 'removed', removed_at is not null) from device;
 
 -- name: present_point
-select m.code, jsonb_build_object('code', m.code, 'place', h.place, 'name_zh', m.name_zh, 'name_en', m.name_en,
-    'position', m.position, 'removed', m.removed_at is not null)
-from metering_point as m join point_position as h on h.point = m.code and h.valid_to = 'infinity';
+select m.code, jsonb_build_object('code', m.code, 'place', h.place, 'medium', m.medium, 'role', h.role, 'upstream', h.upstream,
+    'terms', coalesce(t.terms, '{}'), 'name_zh', m.name_zh, 'name_en', m.name_en, 'position', m.position, 'removed', m.removed_at is not null)
+from metering_point as m join point_position as h on h.point = m.code and h.valid_to = 'infinity'
+left join (select point, jsonb_object_agg(input, coefficient) as terms from virtual_term group by point) as t on t.point = m.code;
 
 -- name: present_stays
-select device, point, ct, pt from installation where removed_at is null;
+select device, point, ct, pt, register, rollover, max_per_hour from installation where removed_at is null;
 
 -- name: write_place
 insert into place (code, parent, kind, name_zh, name_en, position)
@@ -58,15 +59,52 @@ on conflict (code) do update set profile = excluded.profile, kind = excluded.kin
     position = excluded.position, removed_at = null;
 
 -- name: write_point
-with given as (
-    select * from jsonb_to_recordset(%(rows)s::jsonb) as r (code text, place text, name_zh text, name_en text, position integer)
-), written as (
-    insert into metering_point (code, name_zh, name_en, position) select code, name_zh, name_en, position from given
-    on conflict (code) do update set name_zh = excluded.name_zh, name_en = excluded.name_en, position = excluded.position, removed_at = null
-    returning code
+insert into metering_point (code, name_zh, name_en, medium, position)
+select code, name_zh, name_en, medium, position
+from jsonb_to_recordset(%(rows)s::jsonb) as r (code text, name_zh text, name_en text, medium text, position integer)
+on conflict (code) do update set name_zh = excluded.name_zh, name_en = excluded.name_en, medium = excluded.medium, position = excluded.position,
+    removed_at = null;
+
+-- name: positions_to_move
+select g.point, g.place, g.upstream, g.role, h.place as old_place, h.valid_from = '-infinity' as since_ever,
+    case when h.point is null or h.valid_from >= %(day)s then h.valid_from
+         when h.valid_from = '-infinity' and not exists (select from installation as i where i.point = g.point and i.installed_at < %(midnight)s)
+              and g.role <> 'virtual' then h.valid_from
+         else %(day)s end as from_day
+from jsonb_to_recordset(%(rows)s::jsonb) as g (point text, place text, upstream text, role text)
+left join point_position as h on h.point = g.point and h.valid_to = 'infinity'
+where (h.place, h.upstream, h.role) is distinct from (g.place, g.upstream, g.role);
+
+-- name: close_positions
+update point_position as h set valid_to = r.from_day
+from unnest(%(points)s::text[], %(days)s::date[]) as r (point, from_day)
+where h.point = r.point and h.valid_to = 'infinity' and h.valid_from < r.from_day;
+
+-- name: open_positions
+insert into point_position (point, place, upstream, role, valid_from)
+select * from unnest(%(points)s::text[], %(places)s::text[], %(upstreams)s::text[], %(roles)s::text[], %(days)s::date[])
+on conflict (point, valid_from) do update set place = excluded.place, upstream = excluded.upstream, role = excluded.role, valid_to = 'infinity';
+
+-- name: places_below_points
+with recursive down (point) as (
+    select unnest(%(points)s::text[])
+    union
+    select h.point from down join point_position as h on h.upstream = down.point and h.valid_to = 'infinity'
 )
-insert into point_position (point, place) select w.code, g.place from written as w join given as g using (code)
-on conflict (point, valid_from) do update set place = excluded.place;
+select distinct h.place as code from down join point_position as h on h.point = down.point and h.valid_to > %(day)s;
+
+-- name: clear_terms
+delete from virtual_term where point = any(%(points)s);
+
+-- name: write_terms
+insert into virtual_term (point, input, coefficient)
+select * from unnest(%(points)s::text[], %(inputs)s::text[], %(coefficients)s::smallint[]);
+
+-- name: plans_count
+select count(*)::integer as total from site_plan;
+
+-- name: site_zone
+select coalesce((select summary #>> '{site,timezone}' from site_plan order by version desc limit 1), %(default)s) as code;
 
 -- name: remove_place
 update place set removed_at = now() where code = any(%(keys)s);
@@ -87,9 +125,14 @@ update metering_point set removed_at = now() where code = any(%(keys)s);
 update installation set removed_at = clock_timestamp() where removed_at is null and device = any(%(devices)s);
 
 -- name: begin_stays
-insert into installation (point, device, ct, pt, installed_at)
-select point, device, ct, pt, clock_timestamp()
-from jsonb_to_recordset(%(rows)s::jsonb) as r (point text, device text, ct integer, pt integer);
+insert into installation (point, device, ct, pt, register, rollover, max_per_hour, installed_at)
+select point, device, ct, pt, register, rollover, max_per_hour, clock_timestamp()
+from jsonb_to_recordset(%(rows)s::jsonb) as r (point text, device text, ct integer, pt integer, register text, rollover bigint, max_per_hour bigint);
+
+-- name: correct_stays
+update installation as i set register = r.register, rollover = r.rollover, max_per_hour = r.max_per_hour
+from jsonb_to_recordset(%(rows)s::jsonb) as r (device text, point text, register text, rollover bigint, max_per_hour bigint)
+where i.device = r.device and i.point = r.point and i.removed_at is null;
 
 -- name: keep_plan
 insert into site_plan (name, text, sha256, actor, summary)

@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from central.metering.meters import Model
 from central.metering.model import Change, PlanRow
-from protocol.profile import DeviceKind, Text
-from protocol.site_plan import SitePlan
+from protocol.profile import Text
+from protocol.site_plan import SitePlan, medium_of
 
 Kind = Literal["place", "gateway", "line", "device", "point"]
 KINDS: tuple[Kind, ...] = ("place", "gateway", "line", "device", "point")  # parents first
@@ -30,14 +31,14 @@ class Difference:
     unchanged: int
 
 
-def planned(plan: SitePlan, kinds: Mapping[str, DeviceKind]) -> dict[Kind, Rows]:
-    """The rows a plan asks for, by kind and key. `kinds`: profile -> what such a device is."""
+def planned(plan: SitePlan, models: Mapping[str, Model]) -> dict[Kind, Rows]:
+    """The rows a plan asks for, by kind and key. `models`: profile -> what such a device is."""
     return {
         "place": {place.id: {"code": place.id, "parent": place.parent, "kind": place.kind, **_name(place.name)} for place in plan.places},
         "gateway": {one.id: {"code": one.id, "place": one.place, **_name(one.name)} for one in plan.gateways},
         "line": dict(_lines(plan)),
-        "device": dict(_devices(plan, kinds)),
-        "point": dict(_points(plan)),
+        "device": dict(_devices(plan, models)),
+        "point": dict(_points(plan, models)),
     }
 
 
@@ -74,7 +75,7 @@ def _lines(plan: SitePlan) -> Iterator[tuple[str, Row]]:
             yield f"{gateway.id}/{line.id}", {"gateway": gateway.id, "code": line.id, "settings": settings}
 
 
-def _devices(plan: SitePlan, kinds: Mapping[str, DeviceKind]) -> Iterator[tuple[str, Row]]:
+def _devices(plan: SitePlan, models: Mapping[str, Model]) -> Iterator[tuple[str, Row]]:
     for gateway, line, device in plan.devices():
         name = device.name or Text(zh=device.id, en=device.id)
         yield (
@@ -82,7 +83,7 @@ def _devices(plan: SitePlan, kinds: Mapping[str, DeviceKind]) -> Iterator[tuple[
             {
                 "code": device.id,
                 "profile": device.profile,
-                "kind": kinds[device.profile].value,
+                "kind": models[device.profile].kind.value,
                 "address": device.address,
                 "place": device.place,
                 "gateway": gateway.id,
@@ -93,28 +94,53 @@ def _devices(plan: SitePlan, kinds: Mapping[str, DeviceKind]) -> Iterator[tuple[
         )
 
 
-def _points(plan: SitePlan) -> Iterator[tuple[str, Row]]:
+def _points(plan: SitePlan, models: Mapping[str, Model]) -> Iterator[tuple[str, Row]]:
+    """Measured points in the order of their devices, then virtual ones."""
     for _, _, device in plan.devices():
         name = device.name or Text(zh=device.id, en=device.id)
-        yield device.point or device.id, {"code": device.point or device.id, "place": device.place, **_name(name)}
+        tree = {"role": device.role or "sub", "upstream": device.upstream, "terms": {}}
+        medium = medium_of(models[device.profile].kind).value
+        yield device.stands_at, {"code": device.stands_at, "place": device.place, "medium": medium, **tree, **_name(name)}
+    for point in plan.virtual_points:
+        tree = {"role": "virtual", "upstream": None, "terms": dict(point.terms)}
+        yield point.id, {"code": point.id, "place": point.place, "medium": point.medium, **tree, **_name(point.name)}
 
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A device standing at a point now, or to stand there."""
+    """A device standing at a point now, or to stand there. The first four make it; the others are facts about it that may be put right."""
 
     device: str
     point: str
     ct: int
     pt: int
+    register: str | None = None
+    rollover: int | None = None
+    max_per_hour: int | None = None
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """What another stay must begin for when it changes."""
+        return self.device, self.point, self.ct, self.pt
 
 
-def planned_stays(plan: SitePlan) -> list[Stay]:
-    """Who stands where according to the plan."""
-    return [Stay(device.id, device.point or device.id, device.ct, device.pt) for _, _, device in plan.devices()]
+def planned_stays(plan: SitePlan, models: Mapping[str, Model]) -> list[Stay]:
+    """Who stands where according to the plan, and what counts there."""
+    return [
+        Stay(device.id, device.stands_at, device.ct, device.pt, model.register, model.rollover, device.max_per_hour)
+        for _, _, device in plan.devices()
+        for model in (models[device.profile],)
+    ]
 
 
 def moves(present: Iterable[Stay], wanted: Iterable[Stay]) -> tuple[list[Stay], list[Stay]]:
     """Stays to end and stays to begin. A changed ratio ends one and begins another: consumption is computed per stay."""
-    before, after = set(present), set(wanted)
-    return sorted(before - after, key=lambda stay: stay.device), sorted(after - before, key=lambda stay: stay.device)
+    before, after = {stay.key: stay for stay in present}, {stay.key: stay for stay in wanted}
+    ended, begun = [before[key] for key in before.keys() - after.keys()], [after[key] for key in after.keys() - before.keys()]
+    return sorted(ended, key=lambda stay: stay.device), sorted(begun, key=lambda stay: stay.device)
+
+
+def corrections(present: Iterable[Stay], wanted: Iterable[Stay]) -> list[tuple[Stay, Stay]]:
+    """Stays that go on, with facts to be put right: (as it is, as it is to be)."""
+    before = {stay.key: stay for stay in present}
+    return [(before[stay.key], stay) for stay in wanted if stay.key in before and before[stay.key] != stay]

@@ -37,7 +37,10 @@ _MAX_UNSENT = 1000  # publishes paho may hold; beyond it `publish` answers False
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One received publish. `receipt`: connection number and packet id; only a message of the present connection can be acknowledged."""
+    """One received publish. `receipt`: connection number and packet id; only a message of the present connection can be acknowledged.
+
+    `arrived_ms`: when the network thread got it, None for one that did not come over the network.
+    """
 
     topic: str
     payload: bytes
@@ -45,6 +48,7 @@ class Message:
     qos: int = 1
     retained: bool = False
     receipt: tuple[int, int] = (0, 0)
+    arrived_ms: int | None = None
 
 
 class Session:
@@ -146,7 +150,8 @@ class Session:
 
     def _on_message(self, _client: paho.Client, _userdata: Any, received: paho.MQTTMessage) -> None:
         pairs = getattr(received.properties, "UserProperty", None) or ()
-        message = Message(received.topic, bytes(received.payload), dict(pairs), received.qos, received.retain, (self.connections, received.mid))
+        receipt, now_ms = (self.connections, received.mid), time.time_ns() // 1_000_000
+        message = Message(received.topic, bytes(received.payload), dict(pairs), received.qos, received.retain, receipt, now_ms)
         try:
             self._queue.put_nowait(message)
         except queue.Full:

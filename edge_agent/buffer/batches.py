@@ -45,8 +45,12 @@ class Receipt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits for central, and what the outbox occupies."""
+    """What waits for central, what the outbox occupies, and how far the current epoch is: stored, acked, and the lowest seq it still holds."""
 
     batches: int
     payload_bytes: int
     outbox_bytes: int
+    epoch: int
+    last_seq: int
+    acked_seq: int
+    first_held_seq: int

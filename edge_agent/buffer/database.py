@@ -95,7 +95,7 @@ class Space:
 
 
 def space(connection: sqlite3.Connection, path: Path) -> Space:
-    """Measure the outbox; costs a few microseconds, so it is asked before every append."""
+    """Measure the outbox. A commit after it costs a third more: asking for a file's size makes the kernel keep its next time stamp exactly."""
     pages, free, size = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size"))
     try:
         log = wal(path).stat().st_size

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeVar
 
-from protocol.messages import MAX_READINGS, BatchId, Event, columns, encode_events, encode_readings
+from protocol.messages import MAX_READINGS, BatchId, Columns, Event, columns, encode_events, encode_readings
 from protocol.reading import Reading
 
 Kind = Literal["readings", "events", "results"]
@@ -28,8 +28,16 @@ class Draft:
 
 
 def reading_drafts(readings: Sequence[Reading]) -> list[Draft]:
-    """One draft for each MAX_READINGS readings, in their order."""
-    return [Draft("readings", len(part), partial(_encode_readings, part)) for part in _parts(readings, MAX_READINGS)]
+    """One draft for each MAX_READINGS readings, in their order. Raises ValueError if the wire format cannot carry one (see `is_storable`)."""
+    parts = [columns(part) for part in _parts(readings, MAX_READINGS)]
+    if not all(map(_are_storable, parts)):
+        raise ValueError("not every reading can be stored")
+    return list(map(columns_draft, parts))
+
+
+def columns_draft(data: Columns) -> Draft:
+    """The draft of one batch of readings."""
+    return Draft("readings", len(data), partial(encode_readings, data=data))
 
 
 def event_drafts(events: Sequence[Event]) -> list[Draft]:
@@ -66,8 +74,15 @@ def unstorable_event(readings: Sequence[Reading], at_ms: int) -> Event:
     )
 
 
-def _encode_readings(readings: Sequence[Reading], batch: BatchId) -> bytes:
-    return encode_readings(batch, columns(readings))
+def _are_storable(data: Columns) -> bool:
+    """`is_storable` of a whole batch, at a fifth of the cost."""
+    return (
+        all(0 < len(name) <= _MAX_NAME for name in {device for device, _ in data.series} | {quantity for _, quantity in data.series})
+        and min(data.measured_at_ms) >= 0
+        and max(data.measured_at_ms) < _MAX_AT_MS
+        and min(data.value) >= -_INT64
+        and max(data.value) < _INT64
+    )
 
 
 def _encode_events(events: Sequence[Event], batch: BatchId) -> bytes:

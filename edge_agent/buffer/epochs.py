@@ -13,13 +13,18 @@ _RANDOM_BITS = 20  # with 33 bits of seconds this makes 53, which every JSON rea
 
 @dataclass(slots=True)
 class Epoch:
-    """One epoch this outbox holds rows of. `acked`, `last`: highest seq central has acked, and highest ever stored."""
+    """One epoch this outbox holds rows of. `acked`, `last`: highest seq central has acked, and highest ever stored.
+
+    `acked_ms`: when it was; `marked`: the receipt on disk, which must outlive its rows because the next seq is counted from it.
+    """
 
     ordinal: int
     epoch: int
     generation: int
     acked: int = 0
     last: int = 0
+    acked_ms: int = 0
+    marked: int = 0
 
     def position(self, seq: int) -> int:
         """Where a seq of this epoch stands in the outbox."""
@@ -49,7 +54,7 @@ def insert(connection: sqlite3.Connection, epoch: Epoch, gateway: str, now_ms: i
 
 def _with_marks(connection: sqlite3.Connection, epoch: Epoch) -> Epoch:
     """Fill `acked` and `last`. Rows purged after their receipt leave the receipt behind, so a seq is never used twice."""
-    epoch.acked = connection.execute("SELECT coalesce(max(seq), 0) FROM ack WHERE ordinal = ?", (epoch.ordinal,)).fetchone()[0]
+    epoch.acked = epoch.marked = connection.execute("SELECT coalesce(max(seq), 0) FROM ack WHERE ordinal = ?", (epoch.ordinal,)).fetchone()[0]
     newest = connection.execute(
         "SELECT max(position) FROM batch WHERE position BETWEEN ? AND ?", (epoch.position(0), epoch.position((1 << EPOCH_SHIFT) - 1))
     ).fetchone()[0]

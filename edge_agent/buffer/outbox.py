@@ -4,7 +4,7 @@ A batch is accepted when `append_*` returns: it is committed with an fsync. It l
 that central can ask again after a failover. When the byte quota (or the disk) is used up, acked rows go first; unacked ones are never deleted, new
 ones are refused instead and the gap is told by an event.
 
-The file is longer than others because appending, receipts and room share one lock and one set of counters.
+Size: appending, receipts and room share one lock and one set of counters.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from edge_agent.buffer import database, epochs, salvage
 from edge_agent.buffer.batches import Backlog, Limits, Receipt, Stored
-from edge_agent.buffer.drafts import Draft, Kind, event_drafts, is_storable, reading_drafts, unstorable_event
+from edge_agent.buffer.drafts import Draft, Kind, columns_draft, event_drafts, is_storable, reading_drafts, unstorable_event
 from edge_agent.buffer.epochs import Epoch
 from edge_agent.buffer.outbox_file import OutboxFile
 from protocol.errors import CampusError, QuotaExceeded, StorageError
@@ -34,6 +34,7 @@ _MAX_QUARANTINED = 1_000  # kept for a look at what the disk does; the oldest go
 _RENUMBER_STEP = 50
 _MAX_RANGE = 64
 _HOUR_MS = 3_600_000
+_ROW_BYTES = 3 * 4096  # more than a row costs besides its payload: a page begun, one above it, and both in the log
 _RESERVE_SHARE = 16  # the last 1/16 of the quota is for events, so that "full" can still be told
 _SELECT = "SELECT position, kind, created_ms, count, crc32c, payload FROM batch WHERE position BETWEEN ? AND ? ORDER BY position"
 _LOWEST = "SELECT min(position) FROM batch WHERE position BETWEEN ? AND ?"
@@ -63,6 +64,7 @@ class Outbox:
         self._lock = threading.RLock()
         self._file = OutboxFile(directory, gateway, generation, now_ms, self._tell)
         self._refusal: _Refusal | None = None
+        self._unmeasured_bytes = 0  # what may still be appended before the file has to be measured
         self._appended: Callable[[], None] = _nobody
         self._owner = database.own(directory)
         try:
@@ -75,13 +77,13 @@ class Outbox:
 
     def append_readings(self, readings: Sequence[Reading]) -> int:
         """Store readings and return the seq of the last batch; they are on the disk when this returns. Raises StorageError if they are not."""
-        good = [reading for reading in readings if is_storable(reading)]
-        drafts = reading_drafts(good)
-        if len(good) < len(readings):
+        try:
+            return self._append(reading_drafts(readings), readings=len(readings))
+        except ValueError:
+            good = [reading for reading in readings if is_storable(reading)]
             bad = [reading for reading in readings if not is_storable(reading)]
-            _LOG.error("%d readings cannot be stored, the first is %r", len(bad), bad[0])
-            drafts += event_drafts([unstorable_event(bad, self._now_ms())])
-        return self._append(drafts, readings=len(good))
+        _LOG.error("%d readings cannot be stored, the first is %r", len(bad), bad[0])
+        return self._append(reading_drafts(good) + event_drafts([unstorable_event(bad, self._now_ms())]), readings=len(good))
 
     def append_events(self, events: Sequence[Event]) -> int:
         """Store events as `append_readings` does. They may use the reserve behind the quota."""
@@ -156,12 +158,16 @@ class Outbox:
                     (epoch.position(epoch.acked + 1), epoch.position(epoch.last)),
                 ).fetchone()
                 batches, size = batches + row[0], size + row[1]
-            return Backlog(batches, size, database.space(db, self._file.path).used_bytes)
+            current = self._file.current()
+            lowest = db.execute(_LOWEST, (current.position(1), current.position(current.last))).fetchone()[0]
+            held = current.last + 1 if lowest is None else epochs.seq_of(lowest)
+            return Backlog(batches, size, database.space(db, self._file.path).used_bytes, current.epoch, current.last, current.acked, held)
 
     # --- receipts and room ---------------------------------------------------------------------------------------------
 
     def acknowledge(self, generation: int, epoch: int, seq: int, also: Sequence[tuple[int, int]] = ()) -> Receipt:
-        """Note central's receipt for everything of `epoch` up to `seq`. Deletes nothing; `purge` does, days later.
+        """Note central's receipt for everything of `epoch` up to `seq`. Deletes nothing; `purge` does, days later. Written down with the next
+        commit: a receipt lost in a crash costs a resend, an fsync for each would cost flash.
 
         `also` counts where it continues what is acked here: a hole central has below the first batch we hold cannot be filled from here any more.
         """
@@ -174,7 +180,7 @@ class Outbox:
             reached = self._reached(held, seq, also) if also else seq
             if reached <= held.acked:
                 return Receipt.STALE
-            self._acked(held, min(reached, held.last))
+            held.acked, held.acked_ms = min(reached, held.last), self._now_ms()
             return Receipt.ADVANCED
 
     def purge(self) -> int:
@@ -199,6 +205,8 @@ class Outbox:
     def close(self) -> None:
         """Close the file and give the directory back. Appending afterwards raises StorageError."""
         with self._lock:
+            with suppress(StorageError), self._file.transaction() as db:
+                self._write_receipts(db)
             self._file.close()
             if self._owner >= 0:
                 os.close(self._owner)
@@ -224,6 +232,7 @@ class Outbox:
     def _store(self, drafts: Sequence[Draft]) -> int:
         """Number, encode and commit; the numbers count only once the commit has returned."""
         with self._file.transaction() as db:
+            self._write_receipts(db)
             current, now_ms = self._file.current(), self._now_ms()
             rows = []
             for seq, draft in enumerate(drafts, start=current.last + 1):
@@ -231,6 +240,7 @@ class Outbox:
                 rows.append((current.position(seq), draft.kind, now_ms, draft.count, checksum(payload), payload))
             db.executemany("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?)", rows)
         current.last += len(drafts)
+        self._unmeasured_bytes -= sum(len(row[-1]) + _ROW_BYTES for row in rows)
         return current.last
 
     def _make_room(self, reserve: bool) -> None:
@@ -252,12 +262,17 @@ class Outbox:
 
     def _fits(self, reserve: bool) -> bool:
         """Whether one more append keeps quota and file system in bounds; `reserve`: the appender may use the last part of the quota."""
+        free_bytes = _free_bytes(self._file.path.parent)
+        if self._unmeasured_bytes > 0 and free_bytes >= self._limits.min_free_bytes:
+            return True
         with self._file.reading() as db:
             space = database.space(db, self._file.path)
-        quota = self._limits.quota_bytes
-        if space.used_bytes > (quota if reserve else quota - quota // _RESERVE_SHARE):
-            return False
-        return reserve or _free_bytes(self._file.path.parent) + space.reusable_bytes >= self._limits.min_free_bytes
+        room_bytes = self._limits.quota_bytes - space.used_bytes
+        reserve_bytes = self._limits.quota_bytes // _RESERVE_SHARE
+        self._unmeasured_bytes = (room_bytes - reserve_bytes) // 2
+        if reserve:
+            return room_bytes >= 0
+        return room_bytes >= reserve_bytes and free_bytes + space.reusable_bytes >= self._limits.min_free_bytes
 
     def _refused(self, error: StorageError, readings: int) -> None:
         """Count the gap; tell it when it begins."""
@@ -337,22 +352,22 @@ class Outbox:
                 reached = max(reached, high)
         return reached
 
-    def _acked(self, epoch: Epoch, seq: int) -> None:
-        """Take a receipt. One that cannot be written (disk full) holds in memory; losing it costs a resend, no more."""
-        epoch.acked = seq
-        with suppress(StorageError), self._file.transaction() as db:
-            self._mark(db, epoch)
+    def _write_receipts(self, db: sqlite3.Connection) -> None:
+        """Write down the receipts that only memory holds. If this transaction fails they come again with the next resend."""
+        for epoch in self._file.held():
+            if epoch.acked > epoch.marked:
+                self._mark(db, epoch)
 
     def _mark(self, db: sqlite3.Connection, epoch: Epoch) -> None:
-        hour = (self._now_ms() // _HOUR_MS + 1) * _HOUR_MS
+        hour = (epoch.acked_ms // _HOUR_MS + 1) * _HOUR_MS
         db.execute("INSERT INTO ack VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)", (epoch.ordinal, hour, epoch.acked))
+        epoch.marked = epoch.acked
 
     def _delete_acked(self, before_ms: int | None) -> int:
         """Delete one step of acked rows (of receipts older than `before_ms`, if given); return how many."""
         with self._file.transaction() as db:
+            self._write_receipts(db)
             for epoch in self._file.held():
-                if before_ms is None:
-                    self._mark(db, epoch)  # the highest receipt must outlive its rows: the next seq is counted from it
                 query = "SELECT coalesce(max(seq), 0) FROM ack WHERE ordinal = ? AND acked_ms <= ?"
                 seq = epoch.acked if before_ms is None else db.execute(query, (epoch.ordinal, before_ms)).fetchone()[0]
                 deleted = db.execute(_DELETE_OLDEST, (epoch.position(0), epoch.position(seq), _STEP)).rowcount
@@ -368,7 +383,7 @@ class Outbox:
             if not rows:
                 return 0
             self._store([_again(row) for row in rows])
-            self._acked(old, rows[-1].seq)
+            old.acked, old.acked_ms = rows[-1].seq, self._now_ms()
             return len(rows)
 
     def _tell(self, code: str, message: str, data: dict[str, str | int | bool | None]) -> None:
@@ -384,7 +399,7 @@ def _again(row: Stored) -> Draft:
     except CampusError:
         return Draft(row.kind, row.count, lambda batch: salvage.stand_in(batch, row.created_ms))
     if isinstance(content, Columns):
-        return reading_drafts(content.readings())[0]
+        return columns_draft(content)
     return event_drafts(content)[0]
 
 

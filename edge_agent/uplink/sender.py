@@ -20,7 +20,6 @@ from protocol.errors import CampusError, MessageError, StorageError
 from protocol.messages import (
     CONTENT_TYPE,
     CRC_PROPERTY,
-    SCHEMA,
     Ack,
     Birth,
     Event,
@@ -353,7 +352,6 @@ def _channel(batch: Stored, lane: Lane) -> topics.Up:
 def _identity(batch: Stored) -> list[tuple[str, str]]:
     """User properties: what a receiver must know before it unpacks."""
     return [
-        ("schema", str(SCHEMA)),
         ("generation", str(batch.generation)),
         ("epoch", str(batch.epoch)),
         ("seq", str(batch.seq)),

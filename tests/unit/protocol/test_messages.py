@@ -20,7 +20,7 @@ INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 KEYS = st.builds(SeriesKey, st.sampled_from(["m1", "m2", "m3"]), st.sampled_from(["voltage_a", "energy_active_forward"]))
 READINGS = st.lists(st.builds(Reading, KEYS, st.integers(0, 1 << 42), INT64, st.sampled_from(Quality)), max_size=30)
 ENVELOPE: dict[str, Any] = {
-    "schema": messages.SCHEMA,
+    "schema": 1,
     "gateway": "gw-01",
     "generation": 1,
     "epoch": 2,
@@ -32,10 +32,21 @@ ENVELOPE: dict[str, Any] = {
     "t": [0],
     "v": [229700],
 }
+STEPPED: dict[str, Any] = {
+    **{name: value for name, value in ENVELOPE.items() if name not in ("series", "s")},
+    "schema": 2,
+    "devices": ["m1"],
+    "quantities": ["voltage_a"],
+    "d": [0],
+    "k": [0],
+}
 
 
 def packed(**changes: Any) -> bytes:
-    envelope = {**ENVELOPE, **changes}
+    return squeezed({**ENVELOPE, **changes})
+
+
+def squeezed(envelope: dict[str, Any]) -> bytes:
     return zlib.compress(orjson.dumps({key: value for key, value in envelope.items() if value is not ...}))
 
 
@@ -50,13 +61,50 @@ def test_readings_come_back_as_they_went(readings: list[Reading]):
     assert data.readings() == readings
 
 
-def test_a_series_is_named_once():
-    readings = [Reading(SeriesKey("m1", "voltage_a"), NOON_MS + at, 230_000) for at in range(100)]
+def test_a_device_and_a_quantity_are_named_once():
+    readings = [Reading(SeriesKey(device, "voltage_a"), NOON_MS + 60_000 * at, 230_000) for at in range(3) for device in ("m1", "m2")]
 
     envelope = orjson.loads(zlib.decompress(messages.encode_readings(BATCH, columns(readings))))
 
-    assert envelope["series"] == [["m1", "voltage_a"]]
+    assert (envelope["devices"], envelope["quantities"]) == (["m1", "m2"], ["voltage_a"])
+    assert (envelope["d"], envelope["k"]) == ([0, 1, -1, 1, -1, 1], [0] * 6)
+    assert envelope["t"] == [0, 0, 60_000, 0, 60_000, 0]
     assert "q" not in envelope  # all good
+
+
+# Batches as they lie in the outboxes of boxes that are updated or cut off. Never to be changed: central must be able to read them.
+GOLDEN_ROWS = [
+    (("m1", "energy_active_forward"), 0, 123_456_780, 0),
+    (("m1", "voltage_a"), 0, 229_700, 0),
+    (("m2", "energy_active_forward"), 61, -5, 2),
+    (("m2", "voltage_a"), 61, 230_100, 0),
+    (("m1", "voltage_a"), 60_000, 229_800, 3),
+]
+GOLDEN = {
+    1: (
+        "789c7d8e418ec2300c45efe2b591120728f42aa8aa4c6b4234d31692a81542dc7ddc0c429acd44c9c22fffd97e42eaae3230d416c17396851f50835f"
+        "36c682121925720ed35802729bba2bd48490e40eb543f80a63aff928dc87d12755ce9ca41d92e6aba3f99cd58841149f4e30acadd7cefed17297c32c"
+        "ed658a0bc71e1a7c7fcfd377662f2dff22fadfa0bf46a3e37492418b840eadd6b9d406f7b6dc7527a5b3524b6ebbdb57078344c74a57ddec909cb1a6"
+        "8043c9dddf36e973cdeb0751e158bf"
+    ),
+    2: (
+        "789c3d8ed1aec2200c86dfa5d72c29e09cec558c59ead683c433a603b718e3bb5b76cc69d28b7e7c3fed0b527fe191a0350a3c655ee9092df8b5420d"
+        "4238f24c394c115aad806f537fd9d4c47768ad826b8883f833d310a24f123953e26e4ce2370eff4bc1c04be859f811c6f2f568e0a4e0fea098430e7f"
+        "0f659b7f76d4e7b070f733cd2bcd83b8cbf49bc973472522fb8ea85069e94a0bb86e406fa8ccf92bec0baa9db34ee022501bbbabf7cd019531ae91a3"
+        "aa5a198b1a3770402c077dc346da9ede1f484f4fbc"
+    ),
+}
+
+
+@pytest.mark.parametrize("schema", [1, 2])
+def test_batches_of_both_schemas_say_the_same(schema: int):
+    readings = [Reading(SeriesKey(*key), NOON_MS + at, value, Quality(quality)) for key, at, value, quality in GOLDEN_ROWS]
+
+    batch, data = decode_stored(bytes.fromhex(GOLDEN[schema]))
+
+    assert batch == BATCH
+    assert isinstance(data, Columns)
+    assert data.readings() == readings
 
 
 def test_events_come_back_as_they_went():
@@ -69,7 +117,7 @@ def test_keys_of_a_newer_minor_version_are_ignored():
     assert len(decode_stored(packed(colour="blue"))[1]) == 1
 
 
-@pytest.mark.parametrize("schema", [messages.SCHEMA + 1, 0, "1", 1.0, None, True, ...])
+@pytest.mark.parametrize("schema", [messages.READINGS_SCHEMA + 1, 0, "1", 1.0, None, True, ...])
 def test_unknown_schema_is_refused(schema: object):
     with pytest.raises(UnknownSchema):
         decode_stored(packed(schema=schema))
@@ -119,11 +167,43 @@ def test_wrong_structure_is_quarantined_not_half_read(changes: dict[str, Any]):
         decode_stored(packed(**changes))
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"d": [1]}, id="device outside devices"),
+        pytest.param({"d": [-1]}, id="negative device"),
+        pytest.param({"d": [0, 1], "k": [0, 0], "t": [0, 0], "v": [1, 2]}, id="one step of several leads outside devices"),
+        pytest.param({"k": [1]}, id="quantity outside quantities"),
+        pytest.param({"k": [-1]}, id="negative quantity"),
+        pytest.param({"d": [0, 0]}, id="more devices than quantities"),
+        pytest.param({"d": [0, 0], "k": [0, 0]}, id="fewer values than devices"),
+        pytest.param({"d": ...}, id="no devices column"),
+        pytest.param({"d": [0.5]}, id="half a step"),
+        pytest.param({"k": "0"}, id="quantities column a text"),
+        pytest.param({"devices": "m1"}, id="devices no list"),
+        pytest.param({"devices": [7]}, id="device no text"),
+        pytest.param({"devices": [""]}, id="device without name"),
+        pytest.param({"devices": ["m" * 65]}, id="device too long"),
+        pytest.param({"quantities": [["voltage_a"]]}, id="quantity no text"),
+        pytest.param({"t": [-1]}, id="before base"),
+        pytest.param({"d": [0, 0], "k": [0, 0], "t": [5, -6], "v": [1, 2]}, id="steps back to before base"),
+        pytest.param({"d": [0, 0], "k": [0, 0], "t": [1 << 42, 1 << 42], "v": [1, 2]}, id="steps out of this century"),
+        pytest.param({"schema": 1}, id="columns of the other schema"),
+    ],
+)
+def test_wrong_steps_are_quarantined_not_half_read(changes: dict[str, Any]):
+    assert len(decode_stored(squeezed(STEPPED))[1]) == 1
+    with pytest.raises(MessageError):
+        decode_stored(squeezed({**STEPPED, **changes}))
+
+
 def test_more_readings_than_a_batch_may_hold_are_refused():
     many = [0] * (messages.MAX_READINGS + 1)
 
     with pytest.raises(MessageError):
         decode_stored(packed(s=many, t=many, v=many))
+    with pytest.raises(MessageError):
+        decode_stored(squeezed({**STEPPED, "d": many, "k": many, "t": many, "v": many}))
 
 
 @pytest.mark.parametrize(

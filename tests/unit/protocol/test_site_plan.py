@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from protocol.errors import ConfigError
-from protocol.site_plan import parse_site_plan
+from protocol.plan_text import plan_text
+from protocol.profile import DeviceKind
+from protocol.site_plan import medium_problems, parse_site_plan
 
 PLAN = """\
 schema: 1
@@ -23,6 +25,16 @@ gateways:
     - {id: m1, profile: meters/ddsy, address: "000102030425", place: dorm-1}
     - {id: m2, profile: meters/ddsy, address: "000102030426", place: dorm-1, ct: 40}
 """
+TREE = (
+    PLAN
+    + """\
+    - {id: b1, profile: meters/ddsy, address: "000102030427", place: dorm-1, point: branch, role: branch, upstream: m2, max_per_hour: 60000}
+    - {id: w1, profile: meters/water, address: "000102030428", place: dorm-1, role: sub}
+virtual_points:
+- {id: rest, place: dorm-1, name: {zh: 其余, en: Rest}, terms: {m2: 1, branch: -1}}
+"""
+)
+KINDS = {"meters/ddsy": DeviceKind.ELECTRICITY_METER, "meters/water": DeviceKind.WATER_METER}
 
 
 def problem(text: str) -> str:
@@ -97,3 +109,45 @@ def test_lines_may_run_over_tcp(port: str):
     plan = parse_site_plan(PLAN.replace("{kind: serial, path: /dev/ttyS1}", port), "plan.yaml")
 
     assert plan.gateways[0].lines[0].port.kind.startswith("tcp_")
+
+
+def test_tree_of_supply_and_virtual_points_survive_writing_and_reading():
+    plan = parse_site_plan(TREE, "plan.yaml")
+
+    assert (plan.gateways[0].lines[0].devices[2].upstream, plan.virtual_points[0].terms) == ("m2", {"m2": 1, "branch": -1})
+    assert parse_site_plan(plan_text(plan), "again.yaml") == plan
+    assert list(medium_problems(plan, KINDS)) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "says"),
+    [
+        ("upstream: m2", "upstream: m9", 17, "upstream 'm9' is no point"),
+        ("upstream: m2", "upstream: branch", 17, "point 'branch' would be above itself: branch -> branch"),
+        ("place: dorm-1, ct: 40", "place: dorm-1, upstream: branch", 16, "point 'm2' would be above itself: m2 -> branch -> m2"),
+        ("role: branch", "role: twig", 17, "role"),
+        ("max_per_hour: 60000", "max_per_hour: 0", 17, "max_per_hour"),
+        ("id: rest", "id: branch", 20, "point 'branch' stands twice"),
+        ("{id: rest, place: dorm-1", "{id: rest, place: dorm-9", 20, "place 'dorm-9' does not exist"),
+        ("branch: -1}", "b1: -1}", 20, "term 'b1' is no point"),
+        ("branch: -1}", "branch: 2}", 20, "terms.branch"),
+        ("terms: {m2: 1, branch: -1}", "terms: {}", 20, "terms"),
+    ],
+)
+def test_mistake_in_the_tree_is_named_with_its_line(old: str, new: str, line: int, says: str):
+    assert old in TREE
+
+    found = problem(TREE.replace(old, new, 1))
+
+    assert found.startswith(f"plan.yaml:{line}: ")
+    assert says in found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [("role: sub", "upstream: m2", "'w1' measures water and its upstream 'm2' electricity"), ("m2: 1", "w1: 1", "'w1' measures water, virtual point")],
+)
+def test_water_and_electricity_do_not_mix(old: str, new: str, says: str):
+    found = [text for _, text in medium_problems(parse_site_plan(TREE.replace(old, new), "plan.yaml"), KINDS)]
+
+    assert [says in text for text in found] == [True]

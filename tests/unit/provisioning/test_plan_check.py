@@ -8,7 +8,7 @@ from firmware_profiles.loader import load_profiles
 from protocol.profile import Protocol
 from protocol.site_plan import parse_site_plan
 from provisioning.plan_check import check_plan, plan_doubts
-from provisioning.plan_text import plan_text
+from protocol.plan_text import plan_text
 
 DEMO = Path(__file__).resolve().parents[3] / "provisioning" / "sites" / "demo.yaml"
 PLAN = """\

@@ -11,7 +11,7 @@ from protocol.errors import ConfigError
 from protocol.profile import DeviceKind
 from protocol.site_plan import SitePlan, problems
 from provisioning.plan_check import PlanReport, check_plan
-from provisioning.plan_text import plan_text
+from protocol.plan_text import plan_text
 from provisioning.reference_site import reference_site
 
 

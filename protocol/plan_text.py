@@ -26,6 +26,9 @@ def _plan_lines(plan: SitePlan) -> Iterator[str]:
     yield "gateways:"
     for gateway in plan.gateways:
         yield from _gateway_lines(gateway)
+    if plan.virtual_points:
+        yield "virtual_points:"
+        yield from (f"  - {_flow(point.model_dump(mode='json'))}" for point in plan.virtual_points)
     if plan.rehearsal is not None:
         yield "rehearsal:"
         yield f"  seed: {plan.rehearsal.seed}"
