@@ -33,7 +33,7 @@ class UplinkSettings(Record):
     session_expiry_s: int = Field(default=3600, ge=60, le=86_400)
     will_delay_s: int = Field(default=30, ge=0, le=600)
     reconnect_min_s: float = Field(default=1, ge=0.01, le=60)
-    reconnect_max_s: float = Field(default=120, ge=0.01, le=3600)
+    reconnect_max_s: float = Field(default=8, ge=0.01, le=3600)
 
     @model_validator(mode="after")
     def _is_whole(self) -> UplinkSettings:
@@ -55,7 +55,7 @@ class SenderSettings(Record):
     backfill_per_s: float = Field(default=50, gt=0, le=1000)
     retry_s: float = Field(default=30, ge=0.1, le=3600)
     retry_max_s: float = Field(default=600, ge=0.1, le=86_400)
-    refused_s: float = Field(default=5, ge=0.1, le=3600)
+    refused_s: float = Field(default=1, ge=0.1, le=3600)
 
 
 class BufferSettings(Record):

@@ -124,7 +124,7 @@ class MessageError(CampusError):
 
 
 class UnknownSchema(MessageError):
-    """The message's schema number is outside the versions this reader accepts."""
+    """The message's schema number or kind is none this reader knows: it waits for a newer reader."""
 
     code = "message.unknown_schema"
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate
 from operator import sub
@@ -42,6 +42,7 @@ MAX_READINGS = 5_000
 CONTENT_TYPE = "application/json+zlib"
 CRC_PROPERTY = "crc32c"  # user property: eight lower-case hex digits over the payload bytes
 _INT64 = 1 << 63
+_MAX_OFFSET_MS = 1 << 43
 _QUALITIES = frozenset(int(quality) for quality in Quality)
 
 
@@ -57,13 +58,14 @@ class BatchId:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Readings of one batch as columns of equal length; `index` points into `series`."""
+    """Readings of one batch as columns of equal length; `index` points into `series`. `unusable`: readings a decoder had to leave out."""
 
     series: tuple[SeriesKey, ...]
     index: Sequence[int]
     measured_at_ms: Sequence[int]
     value: Sequence[int]
     quality: Sequence[int]
+    unusable: int = 0
 
     def __len__(self) -> int:
         return len(self.value)
@@ -72,6 +74,11 @@ class Columns:
         """The same readings as rows."""
         rows = zip(self.index, self.measured_at_ms, self.value, self.quality, strict=True)
         return [Reading(self.series[i], at, value, Quality(quality)) for i, at, value, quality in rows]
+
+    def pick(self, positions: Sequence[int]) -> Columns:
+        """The readings at these positions."""
+        index, times, values, quality = ([column[n] for n in positions] for column in (self.index, self.measured_at_ms, self.value, self.quality))
+        return Columns(self.series, index, times, values, quality)
 
 
 def columns(readings: Iterable[Reading]) -> Columns:
@@ -84,7 +91,7 @@ def columns(readings: Iterable[Reading]) -> Columns:
         index,
         [row.measured_at_ms for row in rows],
         [row.value for row in rows],
-        [int(row.quality) for row in rows],
+        [row.quality for row in rows],
     )
 
 
@@ -212,16 +219,15 @@ class Health(Record):
 
 def encode_readings(batch: BatchId, data: Columns) -> bytes:
     """Pack readings for the wire. The caller keeps at most MAX_READINGS a batch."""
-    devices: dict[str, int] = {}
-    quantities: dict[str, int] = {}
-    device = [devices.setdefault(name, len(devices)) for name, _ in data.series]
-    quantity = [quantities.setdefault(name, len(quantities)) for _, name in data.series]
+    device_names, quantity_names = zip(*data.series, strict=True) if data.series else ((), ())
+    devices, quantities = _numbered(device_names), _numbered(quantity_names)
+    of_device, of_quantity = ([numbers[name] for name in names] for numbers, names in ((devices, device_names), (quantities, quantity_names)))
     body: dict[str, Any] = {
         "base_ms": min(data.measured_at_ms, default=0),
         "devices": list(devices),
         "quantities": list(quantities),
-        "d": _steps([device[position] for position in data.index], 0),
-        "k": [quantity[position] for position in data.index],
+        "d": _steps([of_device[position] for position in data.index], 0),
+        "k": [of_quantity[position] for position in data.index],
     }
     body["t"] = _steps(data.measured_at_ms, body["base_ms"])
     body["v"] = list(data.value)
@@ -238,8 +244,9 @@ def encode_events(batch: BatchId, events: Iterable[Event]) -> bytes:
 def decode_stored(payload: bytes, crc: int | None = None) -> tuple[BatchId, Columns | tuple[Event, ...]]:
     """Return identity and content of a stored message.
 
-    Raises CorruptMessage (checksum, compression, size cap), UnknownSchema, or MessageError (structure). Unknown keys are ignored, so that a
-    newer minor version can add some.
+    Raises CorruptMessage (checksum, compression, size cap), UnknownSchema (schema number, kind), or MessageError (structure). Unknown keys are
+    ignored, so that a newer minor version can add some. A reading whose value, time or quality is none is left out and counted in `unusable`:
+    its neighbours are whole. A batch without any usable reading is a MessageError.
     """
     envelope = _unpack(payload, crc)
     batch = _identity(envelope)
@@ -248,7 +255,8 @@ def decode_stored(payload: bytes, crc: int | None = None) -> tuple[BatchId, Colu
         return batch, _columns(envelope)
     if kind == "events":
         return batch, _events(envelope)
-    raise MessageError(f"unknown message kind {kind!r}; expected 'readings' or 'events'", gateway=batch.gateway, seq=batch.seq)
+    text = f"unknown message kind {kind!r}; this version reads 'readings' and 'events'; upgrade central before the gateways"
+    raise UnknownSchema(text, gateway=batch.gateway, seq=batch.seq)
 
 
 def checksum(payload: bytes) -> int:
@@ -278,6 +286,11 @@ def decode_record(kind: type[R], payload: bytes) -> R:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise MessageError(f"{kind.__name__}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def _numbered(names: Iterable[str]) -> dict[str, int]:
+    """Different names in their order, each with its number."""
+    return {name: number for number, name in enumerate(dict.fromkeys(names))}
 
 
 def _steps(column: Sequence[int], start: int) -> list[int]:
@@ -329,20 +342,41 @@ def _identity(envelope: dict[str, Any]) -> BatchId:
 
 def _columns(envelope: dict[str, Any]) -> Columns:
     """Check every column before anything is built: types, lengths, ranges. Costs about 10 us per 200 readings."""
-    values = _integers(envelope, "v")
-    quality = _integers(envelope, "q") if "q" in envelope else [0] * len(values)
+    values = _list(envelope, "v")
+    quality = _list(envelope, "q") if "q" in envelope else [0] * len(values)
     base_ms = envelope.get("base_ms")
     if type(base_ms) is not int or not 0 <= base_ms < 1 << 53:
         raise MessageError(f"base_ms must be Unix milliseconds, got {base_ms!r}")
     series, index, offsets = (_plain if envelope["schema"] == 1 else _stepped)(envelope)
     if not len(index) == len(offsets) == len(values) == len(quality) <= MAX_READINGS:
         raise MessageError(f"columns of readings must have one length of at most {MAX_READINGS}")
-    if values:
-        if min(offsets) < 0 or max(offsets) >= 1 << 43 or not _QUALITIES.issuperset(quality):
-            raise MessageError("column t must not fall below base_ms or reach 2^43 ms, and column q must hold known qualities")
-        if min(values) < -_INT64 or max(values) >= _INT64:
-            raise MessageError("column v holds a number beyond 64 bits")
-    return Columns(series, index, [base_ms + offset for offset in offsets], values, quality)
+    data = Columns(series, index, [base_ms + offset for offset in offsets], values, quality)
+    return data if _all_usable(offsets, values, quality) else _usable_part(data, offsets)
+
+
+def _all_usable(offsets: list[int], values: list[Any], quality: list[Any]) -> bool:
+    """Whether every reading has a time of this century, a value of 64 bits and a known quality."""
+    return not values or (
+        {int}.issuperset(map(type, values))
+        and {int}.issuperset(map(type, quality))
+        and min(offsets) >= 0
+        and max(offsets) < _MAX_OFFSET_MS
+        and min(values) >= -_INT64
+        and max(values) < _INT64
+        and _QUALITIES.issuperset(quality)
+    )
+
+
+def _usable_part(data: Columns, offsets: list[int]) -> Columns:
+    """The readings that are some, one by one: only for a batch that has a bad one."""
+    judged = [_all_usable([at], [value], [quality]) for at, value, quality in zip(offsets, data.value, data.quality, strict=True)]
+    keep = [position for position, usable in enumerate(judged) if usable]
+    if not keep:
+        raise MessageError(
+            f"no reading is usable: column v must hold whole numbers of 64 bits, t 0 to {_MAX_OFFSET_MS - 1} ms, q known qualities; "
+            f"the first is v={str(data.value[0])[:40]} t={offsets[0]} q={str(data.quality[0])[:40]}"
+        )
+    return replace(data.pick(keep), unusable=len(judged) - len(keep))
 
 
 def _stepped(envelope: dict[str, Any]) -> tuple[tuple[SeriesKey, ...], list[int], list[int]]:
@@ -369,16 +403,23 @@ def _plain(envelope: dict[str, Any]) -> tuple[tuple[SeriesKey, ...], list[int], 
 
 
 def _integers(envelope: dict[str, Any], name: str) -> list[int]:
-    column = envelope.get(name)
-    if not isinstance(column, list) or not {int}.issuperset(map(type, column)):
+    column = _list(envelope, name)
+    if not {int}.issuperset(map(type, column)):
         raise MessageError(f"column {name} must be a list of whole numbers")
     return column
 
 
 def _names(envelope: dict[str, Any], name: str) -> list[str]:
-    column = envelope.get(name)
-    if not isinstance(column, list) or not {str}.issuperset(map(type, column)):
+    column = _list(envelope, name)
+    if not {str}.issuperset(map(type, column)):
         raise MessageError(f"{name} must be a list of names")
+    return column
+
+
+def _list(envelope: dict[str, Any], name: str) -> list[Any]:
+    column = envelope.get(name)
+    if not isinstance(column, list):
+        raise MessageError(f"column {name} must be a list")
     return column
 
 

@@ -26,6 +26,16 @@ def pack_arrival(series_id: Integers, at_ms: Integers) -> bytes:
     return packed.tobytes()
 
 
+def clip_arrival(packed: bytes, from_ms: int | None) -> bytes:
+    """An arrival without what lies before an instant (None: all of it): readings retention has removed are not computed with again."""
+    if from_ms is None or not packed:
+        return packed
+    triples = np.frombuffer(packed, _TRIPLE)
+    kept = triples[triples["last_s"] >= from_ms // 1000].copy()
+    kept["first_s"] = np.maximum(kept["first_s"], from_ms // 1000)
+    return kept.tobytes()
+
+
 def unpack_arrivals(arrivals: Iterable[bytes]) -> dict[int, tuple[int, int]]:
     """Series id -> (first, last) second over all arrivals, both included."""
     merged: dict[int, tuple[int, int]] = {}

@@ -40,6 +40,19 @@ def boundaries(day: date, zone: str) -> Integers:
     return edges
 
 
+@lru_cache(maxsize=4096)
+def quarters(day: date, zone: str) -> Integers:
+    """Which quarter of the wall clock's day (0 to 95) every slot of a day begins in; where the clock is changed some are missing or come twice."""
+    edges = boundaries(day, zone)
+    if len(edges) == 97:
+        found = np.arange(96, dtype=np.int64)
+    else:
+        clocks = [datetime.fromtimestamp(edge // 1000, _zone(zone)) for edge in edges[:-1].tolist()]
+        found = np.array([clock.hour * 4 + clock.minute // 15 for clock in clocks], np.int64)
+    found.setflags(write=False)
+    return found
+
+
 def days_between(from_ms: int, to_ms: int, zone: str) -> list[date]:
     """The local days that [from_ms, to_ms) touches; of an empty interval none."""
     if to_ms <= from_ms:

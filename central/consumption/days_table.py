@@ -11,14 +11,14 @@ from datetime import date
 
 import numpy as np
 
-from central.consumption.model import SLOT_MS, DayFigures, Flags, Integers
+from central.consumption.model import DayFigures, Flags, Integers
+from central.consumption.slots import SLOT_S
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows, run
 from protocol.errors import Refused
 
 _SQL = load_statements("central.consumption")
 _INT4 = 2**31 - 1
-SLOT_S = SLOT_MS // 1000
 
 
 @dataclass(frozen=True, slots=True)

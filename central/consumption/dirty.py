@@ -27,3 +27,8 @@ def note_dirty_places(conn: Connection, places: Collection[str], from_day: date 
     For changes of the tree: the points' own figures stay. Returns how many places were noted.
     """
     return run(conn, _SQL["note_dirty_places"], places=list(places), from_day=from_day, to_day=to_day, reason=reason)
+
+
+def note_dirty_media(conn: Connection, media: Collection[str], from_ms: int, to_ms: int | None, reason: str) -> int:
+    """As `note_dirty`, for every point of some media that has figures from there on."""
+    return run(conn, _SQL["note_dirty_media"], media=list(media), from_ms=from_ms, to_ms=to_ms, reason=reason)

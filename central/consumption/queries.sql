@@ -35,3 +35,329 @@ on conflict (point_id, day) do update set value = excluded.value, known_s = excl
 -- name: delete_days
 delete from consumption_day as d using unnest(%(ids)s::integer[], %(days)s::date[]) as g (point_id, day)
 where d.point_id = g.point_id and d.day = g.day;
+
+-- name: stays
+select m.id as point_id, s.id as series_id, m.medium, (extract(epoch from greatest(i.installed_at, timestamptz 'epoch')) * 1000)::bigint as from_ms,
+    (extract(epoch from i.removed_at) * 1000)::bigint as until_ms, i.ct, i.pt, i.numerator, i.denominator, i.rollover, i.max_per_hour,
+    (i.opening ->> i.register)::bigint as opening, (i.closing ->> i.register)::bigint as closing
+from metering_point as m join installation as i on i.point = m.code left join series as s on s.device = i.device and s.quantity = i.register
+where m.id = any(%(ids)s::integer[]) and i.register is not null
+order by m.id, i.installed_at;
+
+-- name: restarts
+select w.point_id, r.day, (extract(epoch from r.last_at) * 1000)::bigint as anchor_at_ms, r.last_value as anchor_value,
+    (select max(day) from consumption_day as d where d.point_id = w.point_id) as last_day
+from unnest(%(ids)s::integer[], %(from_ms)s::bigint[], %(from_day)s::date[]) as w (point_id, from_ms, from_day)
+join metering_point as m on m.id = w.point_id
+left join lateral (select min(d.day) as day from consumption_day as d where d.point_id = w.point_id and d.pending) as p on true
+left join lateral (
+    select d.day, b.last_at, b.last_value
+    from consumption_day as d
+    cross join lateral (
+        select k.last_at, k.last_value from consumption_day as k
+        where k.point_id = d.point_id and k.day < d.day and k.last_at is not null order by k.day desc limit 1
+    ) as b
+    where d.point_id = w.point_id and d.day <= w.from_day and d.first_at < timestamptz 'epoch' + w.from_ms * interval '1 millisecond'
+        and d.day < coalesce(p.day, date 'infinity')
+        and exists (
+            select from installation as i
+            where i.point = m.code and i.installed_at <= b.last_at and coalesce(i.removed_at, timestamptz 'infinity') >= d.first_at)
+        and not exists (
+            select from installation as i join series as s on s.device = i.device and s.quantity = i.register
+            join reading_verdict as v on v.series_id = s.id
+            where i.point = m.code and v.measured_at between b.last_at - %(ahead_ms)s * interval '1 millisecond' and d.first_at)
+    order by d.day desc limit 1
+) as r on true;
+
+-- name: copy_readings
+copy (
+    select r.series_id, r.measured_at, r.value, r.quality
+    from unnest(%(ids)s::bigint[], %(from_ms)s::bigint[], %(until_ms)s::bigint[]) as w (series_id, from_ms, until_ms)
+    cross join lateral readings_between(array[w.series_id], timestamptz 'epoch' + w.from_ms * interval '1 millisecond',
+        coalesce(timestamptz 'epoch' + w.until_ms * interval '1 millisecond', timestamptz 'infinity')) as r
+    where r.quality <> 1
+) to stdout (format binary);
+
+-- name: verdicts
+select v.series_id, (extract(epoch from v.measured_at) * 1000)::bigint as at_ms, v.verdict, v.reason
+from unnest(%(ids)s::bigint[], %(from_ms)s::bigint[], %(until_ms)s::bigint[]) as w (series_id, from_ms, until_ms)
+join reading_verdict as v on v.series_id = w.series_id and v.measured_at >= timestamptz 'epoch' + w.from_ms * interval '1 millisecond'
+    and v.measured_at < coalesce(timestamptz 'epoch' + w.until_ms * interval '1 millisecond', timestamptz 'infinity');
+
+-- name: marks
+select m.id as point_id, (extract(epoch from k.from_at) * 1000)::bigint as from_ms, (extract(epoch from k.to_at) * 1000)::bigint as to_ms
+from consumption_mark as k join metering_point as m on m.code = k.point
+where m.id = any(%(ids)s::integer[]) and k.withdrawn_at is null;
+
+-- name: positions
+with recursive chain (point) as (
+    select code from metering_point where %(ids)s::integer[] is null or id = any(%(ids)s::integer[])
+    union
+    select h.upstream from chain join point_position as h on h.point = chain.point where h.upstream is not null
+)
+select h.point, m.id as point_id, m.medium, h.place, h.upstream, h.role, greatest(h.valid_from, date '0001-01-01') as valid_from,
+    least(h.valid_to, (m.removed_at at time zone %(zone)s)::date + 1, date '9999-12-31') as valid_to
+from chain join point_position as h on h.point = chain.point join metering_point as m on m.code = h.point
+order by h.point, h.valid_from;
+
+-- name: sums_of_places
+with recursive up (place, code, depth) as (
+    select code, code, 0 from place where code = any(%(places)s::text[])
+    union all
+    select up.place, p.parent, up.depth + 1 from up join place as p on p.code = up.code where p.parent is not null and up.depth < 20
+)
+select up.place, array_agg(p.code order by up.depth) from up join place as p on p.code = up.code
+where p.kind in ('campus', 'zone', 'building', 'floor')
+group by up.place;
+
+-- name: present_place_days
+select p.place, p.medium, p.day, p.value, p.points, p.slots::text as slots, p.known::text as known, p.rates::text as rates
+from unnest(%(places)s::text[], %(media)s::text[], %(days)s::date[]) as w (place, medium, day)
+join place_day as p on p.place = w.place and p.medium = w.medium and p.day = w.day;
+
+-- name: place_days_between
+select place, medium, day, value, points, slots::text as slots, known::text as known, rates::text as rates
+from place_day where place = any(%(places)s::text[]) and day >= %(since)s and day <= %(until)s;
+
+-- name: write_place_days
+insert into place_day as p (place, medium, day, value, points, slots, known, rates)
+select place, medium, day, value, points, slots::bigint[], known::integer[], rates::bigint[]
+from unnest(%(place)s::text[], %(medium)s::text[], %(day)s::date[], %(value)s::bigint[], %(points)s::integer[], %(slots)s::text[], %(known)s::text[],
+            %(rates)s::text[]) as r (place, medium, day, value, points, slots, known, rates)
+on conflict (place, medium, day) do update set value = excluded.value, points = excluded.points, slots = excluded.slots, known = excluded.known,
+    rates = excluded.rates, version = p.version + 1;
+
+-- name: delete_place_days
+delete from place_day as p using unnest(%(places)s::text[], %(media)s::text[], %(days)s::date[]) as w (place, medium, day)
+where p.place = w.place and p.medium = w.medium and p.day = w.day;
+
+-- name: place_months_of_days
+select w.place, w.medium, w.month, s.value, s.points_s, s.known_s, s.rates::text as rates
+from unnest(%(places)s::text[], %(media)s::text[], %(months)s::date[]) as w (place, medium, month)
+cross join lateral (
+    select coalesce(sum(d.value), 0)::bigint as value, coalesce(sum(d.points::bigint * cardinality(d.slots) * 900), 0)::bigint as points_s,
+        coalesce(sum((select sum(k) from unnest(d.known) as k)) * 900, 0)::bigint as known_s,
+        array[sum(d.rates[1]), sum(d.rates[2]), sum(d.rates[3]), sum(d.rates[4]), sum(d.rates[5])]::bigint[] as rates
+    from place_day as d
+    where d.place = w.place and d.medium = w.medium and d.day >= w.month and d.day < (w.month + interval '1 month')::date
+) as s;
+
+-- name: present_place_months
+select p.place, p.medium, p.month, p.value, p.points_s, p.known_s, p.rates::text as rates
+from unnest(%(places)s::text[], %(media)s::text[], %(months)s::date[]) as w (place, medium, month)
+join place_month as p on p.place = w.place and p.medium = w.medium and p.month = w.month;
+
+-- name: write_place_months
+insert into place_month as p (place, medium, month, value, points_s, known_s, rates)
+select place, medium, month, value, points_s, known_s, rates::bigint[]
+from unnest(%(place)s::text[], %(medium)s::text[], %(month)s::date[], %(value)s::bigint[], %(points_s)s::bigint[], %(known_s)s::bigint[], %(rates)s::text[])
+    as r (place, medium, month, value, points_s, known_s, rates)
+on conflict (place, medium, month) do update set value = excluded.value, points_s = excluded.points_s, known_s = excluded.known_s,
+    rates = excluded.rates, version = p.version + 1;
+
+-- name: delete_place_months
+delete from place_month as p using unnest(%(places)s::text[], %(media)s::text[], %(months)s::date[]) as w (place, medium, month)
+where p.place = w.place and p.medium = w.medium and p.month = w.month;
+
+-- name: counted_days
+select d.point_id, d.day, m.medium, d.value, d.slots::text as slots, d.known::text as known, d.rates::text as rates
+from consumption_day as d join metering_point as m on m.id = d.point_id
+where d.point_id = any(%(ids)s::integer[]) and d.day >= %(since)s and d.day <= %(until)s;
+
+-- name: months_of_days
+select w.point_id, w.month, s.value, s.known_s, s.known_s = w.length_s and s.first_day = w.month and s.last_day = w.next - 1 and s.first_pin = 1
+        and s.last_pin = 1 as measured, s.days, s.rates::text as rates
+from unnest(%(ids)s::integer[], %(months)s::date[], %(nexts)s::date[], %(lengths_s)s::integer[]) as w (point_id, month, next, length_s)
+cross join lateral (
+    select sum(d.value)::bigint as value, sum(d.known_s)::integer as known_s, count(*) filter (where d.known_s > 0)::smallint as days,
+        array[sum(d.rates[1]), sum(d.rates[2]), sum(d.rates[3]), sum(d.rates[4]), sum(d.rates[5])]::bigint[] as rates,
+        min(d.day) as first_day, max(d.day) as last_day,
+        max(case when d.day = w.month then get_bit(d.pins, 0) end) as first_pin,
+        max(case when d.day = w.next - 1 then get_bit(d.pins, length(d.pins) - 1) end) as last_pin
+    from consumption_day as d where d.point_id = w.point_id and d.day >= w.month and d.day < w.next
+) as s
+where s.days > 0;
+
+-- name: present_months
+select p.point_id, p.month, p.value, p.known_s, p.measured, p.days, p.rates::text as rates
+from unnest(%(ids)s::integer[], %(months)s::date[]) as w (point_id, month)
+join consumption_month as p on p.point_id = w.point_id and p.month = w.month;
+
+-- name: write_months
+insert into consumption_month as p (point_id, month, value, known_s, measured, days, rates)
+select point_id, month, value, known_s, measured, days, rates::bigint[]
+from unnest(%(point_id)s::integer[], %(month)s::date[], %(value)s::bigint[], %(known_s)s::integer[], %(measured)s::boolean[], %(days)s::smallint[],
+            %(rates)s::text[]) as r (point_id, month, value, known_s, measured, days, rates)
+on conflict (month, point_id) do update set value = excluded.value, known_s = excluded.known_s, measured = excluded.measured, days = excluded.days,
+    rates = excluded.rates, version = p.version + 1;
+
+-- name: delete_months
+delete from consumption_month as p using unnest(%(ids)s::integer[], %(months)s::date[]) as w (point_id, month)
+where p.point_id = w.point_id and p.month = w.month;
+
+-- name: last_closed
+select max(month) from closed_month;
+
+-- name: adjust
+insert into adjustment (closed_month, into_month, point_id, value, rates, reason, actor)
+select month, %(into)s, point_id, difference[1], difference[2:6], %(reason)s, %(actor)s
+from (
+    select w.point_id, w.month, array(
+        select coalesce(l.f, 0) - coalesce(c.f, 0) - coalesce(a.f, 0)
+        from unnest(array[m.value] || m.rates) with ordinality as l (f, n)
+        full join unnest(array[k.value] || k.rates) with ordinality as c (f, n) using (n)
+        full join unnest(s.sums) with ordinality as a (f, n) using (n)
+        order by n
+    ) as difference
+    from unnest(%(ids)s::integer[], %(months)s::date[]) as w (point_id, month)
+    left join consumption_month as m using (point_id, month)
+    left join closed_figure as k using (point_id, month)
+    cross join lateral (
+        select array[coalesce(sum(j.value), 0), coalesce(sum(j.rates[1]), 0), coalesce(sum(j.rates[2]), 0), coalesce(sum(j.rates[3]), 0),
+            coalesce(sum(j.rates[4]), 0), coalesce(sum(j.rates[5]), 0)]::bigint[] as sums
+        from adjustment as j where j.point_id = w.point_id and j.closed_month = w.month
+    ) as s
+    where w.month in (select month from closed_month)
+) as d
+where 0 <> any(difference);
+
+-- name: zone
+select summary -> 'site' ->> 'timezone' from site_plan order by version desc limit 1;
+
+-- name: lock_consumption
+select pg_advisory_xact_lock(1667563524);
+
+-- name: take_arrivals
+select id, packed from arrival order by id limit %(limit)s;
+
+-- name: arrived_points
+select m.id as point_id, (extract(epoch from min(greatest(to_timestamp(w.first_s), i.installed_at))) * 1000)::bigint as from_ms,
+    (extract(epoch from max(least(to_timestamp(w.last_s + 1), coalesce(i.removed_at, timestamptz 'infinity')))) * 1000)::bigint as to_ms
+from unnest(%(ids)s::bigint[], %(first_s)s::bigint[], %(last_s)s::bigint[]) as w (series_id, first_s, last_s)
+join series as s on s.id = w.series_id
+join installation as i on i.device = s.device and i.register = s.quantity
+    and i.installed_at <= to_timestamp(w.last_s + 1) and (i.removed_at is null or i.removed_at >= to_timestamp(w.first_s))
+join metering_point as m on m.code = i.point
+group by m.id order by m.id;
+
+-- name: take_dirty
+select d.id, d.point_id, d.reason,
+    (extract(epoch from greatest(d.from_at, timestamptz 'epoch', least(
+        (select min(i.installed_at) from installation as i where i.point = m.code),
+        (select min(k.day) from consumption_day as k where k.point_id = d.point_id)::timestamptz - interval '1 day'))) * 1000)::bigint as from_ms,
+    (extract(epoch from least(d.to_at, now() + interval '2 days')) * 1000)::bigint as to_ms
+from dirty as d join metering_point as m on m.id = d.point_id
+where d.noted_at <= now()
+order by d.id limit %(limit)s;
+
+-- name: virtual_of
+select distinct m.id from metering_point as m join virtual_term as t on t.point = m.code where m.id = any(%(ids)s::integer[]);
+
+-- name: media
+select id, medium from metering_point where id = any(%(ids)s::integer[]);
+
+-- name: forget_arrivals
+delete from arrival where id = any(%(ids)s::bigint[]);
+
+-- name: forget_dirty
+delete from dirty where id = any(%(ids)s::bigint[]);
+
+-- name: note_later
+insert into dirty (point_id, from_at, to_at, reason, noted_at)
+select point_id, timestamptz 'epoch' + from_ms * interval '1 millisecond', timestamptz 'epoch' + to_ms * interval '1 millisecond', %(reason)s,
+    now() + %(wait_s)s * interval '1 second'
+from unnest(%(ids)s::integer[], %(from_ms)s::bigint[], %(to_ms)s::bigint[]) as w (point_id, from_ms, to_ms);
+
+-- name: take_dirty_places
+select id, place, reason, greatest(from_day, (select min(day) from consumption_day)) as from_day,
+    least(to_day, (select max(day) from consumption_day)) as to_day
+from dirty_place order by id limit %(limit)s;
+
+-- name: forget_dirty_places
+delete from dirty_place where id = any(%(ids)s::bigint[]);
+
+-- name: note_place_later
+insert into dirty_place (place, from_day, to_day, reason) select place, %(from_day)s, %(to_day)s, %(reason)s from unnest(%(places)s::text[]) as place;
+
+-- name: write_verdicts
+insert into reading_verdict as v (series_id, measured_at, verdict, reason)
+select series_id, timestamptz 'epoch' + at_ms * interval '1 millisecond', verdict, reason
+from unnest(%(series_id)s::bigint[], %(at_ms)s::bigint[], %(verdict)s::text[], %(reason)s::text[]) as r (series_id, at_ms, verdict, reason)
+on conflict (series_id, measured_at) do update set verdict = excluded.verdict, reason = excluded.reason;
+
+-- name: delete_verdicts
+delete from reading_verdict as v using unnest(%(series_id)s::bigint[], %(at_ms)s::bigint[]) as r (series_id, at_ms)
+where v.series_id = r.series_id and v.measured_at = timestamptz 'epoch' + r.at_ms * interval '1 millisecond';
+
+-- name: open_findings
+insert into finding as f (code, point, at, until, data, resolved_at, resolution)
+select r.code, m.code, timestamptz 'epoch' + r.at_ms * interval '1 millisecond', timestamptz 'epoch' + r.until_ms * interval '1 millisecond', r.data::jsonb,
+    case when r.code = any(%(settled)s::text[]) then now() end, case when r.code = any(%(settled)s::text[]) then 'data' end
+from unnest(%(code)s::text[], %(point_id)s::integer[], %(at_ms)s::bigint[], %(until_ms)s::bigint[], %(data)s::text[])
+    as r (code, point_id, at_ms, until_ms, data)
+join metering_point as m on m.id = r.point_id
+on conflict (code, point, device, place, at) do update set until = excluded.until, data = excluded.data, resolved_at = excluded.resolved_at,
+    resolution = excluded.resolution
+where (f.until, f.data) is distinct from (excluded.until, excluded.data) and (f.resolution is null or f.resolution = 'data')
+    or f.resolution = 'data' and excluded.resolved_at is null
+returning f.code, f.point, (extract(epoch from f.at) * 1000)::bigint as at_ms, f.data, f.xmax = 0 or f.resolved_at is null as fresh;
+
+-- name: settled_findings
+update finding as f set resolved_at = now(), resolution = 'data'
+from unnest(%(ids)s::integer[], %(from_ms)s::bigint[], %(until_ms)s::bigint[]) as w (point_id, from_ms, until_ms)
+join metering_point as m on m.id = w.point_id
+where f.point = m.code and f.resolved_at is null and f.code = any(%(codes)s::text[])
+    and coalesce(f.until, f.at) >= timestamptz 'epoch' + w.from_ms * interval '1 millisecond'
+    and coalesce(f.until, f.at) <= coalesce(timestamptz 'epoch' + w.until_ms * interval '1 millisecond', timestamptz 'infinity')
+    and not exists (
+        select from unnest(%(code)s::text[], %(point_id)s::integer[], %(at_ms)s::bigint[]) as k (code, point_id, at_ms)
+        where k.code = f.code and k.point_id = w.point_id and timestamptz 'epoch' + k.at_ms * interval '1 millisecond' = f.at);
+
+-- name: virtual_terms
+with recursive up (point) as (
+    select t.point from virtual_term as t join metering_point as m on m.code in (t.input, t.point) where m.id = any(%(ids)s::integer[])
+    union
+    select t.point from up join virtual_term as t on t.input = up.point
+)
+select v.id as point_id, i.id as input_id, t.coefficient
+from up join virtual_term as t on t.point = up.point join metering_point as v on v.code = t.point join metering_point as i on i.code = t.input
+order by 1, 2;
+
+-- name: note_dirty_media
+insert into dirty (point_id, from_at, to_at, reason)
+select m.id, timestamptz 'epoch' + %(from_ms)s::bigint * interval '1 millisecond',
+    coalesce(timestamptz 'epoch' + %(to_ms)s::bigint * interval '1 millisecond', timestamptz 'infinity'), %(reason)s
+from metering_point as m
+where m.medium = any(%(media)s::text[]) and exists (
+    select from consumption_day as d where d.point_id = m.id and d.day >= (timestamptz 'epoch' + %(from_ms)s::bigint * interval '1 millisecond')::date)
+order by m.id;
+
+-- name: tariff_versions
+select tariff, valid_from, body, actor from tariff_version order by tariff, valid_from;
+
+-- name: calendar_days
+select day, kind, name_zh, name_en from calendar_day order by day;
+
+-- name: put_tariff
+insert into tariff_version (tariff, valid_from, body, actor) values (%(tariff)s, %(valid_from)s, %(body)s::jsonb, %(actor)s)
+on conflict (tariff, valid_from) do update set body = excluded.body, actor = excluded.actor, created_at = now();
+
+-- name: put_calendar_days
+insert into calendar_day (day, kind, name_zh, name_en)
+select * from unnest(%(day)s::date[], %(kind)s::text[], %(name_zh)s::text[], %(name_en)s::text[])
+on conflict (day) do update set kind = excluded.kind, name_zh = excluded.name_zh, name_en = excluded.name_en;
+
+-- name: findings
+select id, code, point, device, place, (extract(epoch from at) * 1000)::bigint as at_ms, (extract(epoch from until) * 1000)::bigint as until_ms, data,
+    (extract(epoch from opened_at) * 1000)::bigint as opened_at_ms, (extract(epoch from resolved_at) * 1000)::bigint as resolved_at_ms, resolution
+from finding
+where (not %(open_only)s or resolved_at is null) and (%(point)s::text is null or point = %(point)s)
+order by id desc limit %(limit)s;
+
+-- name: finding
+select id, code, point, device, place, (extract(epoch from at) * 1000)::bigint as at_ms, (extract(epoch from until) * 1000)::bigint as until_ms, data,
+    (extract(epoch from opened_at) * 1000)::bigint as opened_at_ms, (extract(epoch from resolved_at) * 1000)::bigint as resolved_at_ms, resolution
+from finding where id = %(id)s;
+
+-- name: resolve_finding
+update finding set resolved_at = now(), resolution = %(resolution)s where id = %(id)s;

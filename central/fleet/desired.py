@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,10 +45,11 @@ class _Version:
     sha256: str
 
 
-def refresh_documents(conn: Connection) -> list[str]:
-    """Recompute the `lines` document of every gateway in the caller's transaction; returns the gateways whose document changed."""
+def refresh_documents(conn: Connection, gateways: Collection[str] | None = None) -> list[str]:
+    """Recompute the `lines` document of some gateways (None: all) in the caller's transaction; returns those whose document changed."""
+    chosen = None if gateways is None else list(gateways)
     known = {row.gateway: row for row in rows(conn, _SQL["document_versions"], _Version, document=LINES)}
-    return [row.gateway for row in rows(conn, _SQL["registered_lines"], _Registered) if _refresh(conn, row, known.get(row.gateway))]
+    return [row.gateway for row in rows(conn, _SQL["registered_lines"], _Registered, gateways=chosen) if _refresh(conn, row, known.get(row.gateway))]
 
 
 def publish_documents(conn: Connection, publish: Publish, published: set[str]) -> int:

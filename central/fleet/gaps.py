@@ -77,8 +77,8 @@ def mind_gaps(conn: Connection, now_ms: int) -> list[Request]:
     followed = {_key(one): follow(one, known[_key(one)], now_ms) for one in sequences}
     stored: dict[Epoch, list[Gap]] = {key: [_write(conn, gap, now_ms) for gap in gaps] for key, gaps in followed.items()}
     asked, requests = choose(sequences, {key: [gap for gap in gaps if gap.missing] for key, gaps in stored.items()}, now_ms)
-    for gap in asked:
-        _update(conn, gap)
+    for marked in asked:
+        _update(conn, marked)
     run(conn, _SQL["purge_gaps"], before_ms=now_ms - _KEEP_MS)
     return requests
 
@@ -207,4 +207,4 @@ def _identity(gap: Gap) -> Mapping[str, str | int]:
 
 
 def _state(gap: Gap) -> Mapping[str, str | int]:
-    return {"missing": multirange(gap.missing), "given_up": multirange(gap.given_up), "moved_ms": gap.moved_ms}
+    return {"left_over": multirange(gap.missing), "given_up": multirange(gap.given_up), "moved_ms": gap.moved_ms}

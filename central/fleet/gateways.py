@@ -10,6 +10,7 @@ from typing import Any
 
 from central.db.pool import Connection
 from central.db.statements import load_statements, one, rows, run
+from central.fleet.clock_offset import note_report
 from central.mqtt.session import Message
 from protocol.errors import MessageError
 from protocol.messages import Birth, Health, Reported, State, decode_record, encode_record
@@ -22,7 +23,10 @@ _SQL = load_statements("central.fleet")
 
 @dataclass(frozen=True, slots=True)
 class GatewayRow:
-    """A gateway of the plan. `wanted_version`, `reported_version`: of its `lines` document; `health`: the newest health message."""
+    """A gateway of the plan. `wanted_version`, `reported_version`: of its `lines` document; `health`: the newest health message.
+
+    `clock_offset_ms`: how far its clock is ahead, by the newest health message; `clock_alarm_ms`: since when that is above the alarm limit.
+    """
 
     code: str
     place: str
@@ -39,6 +43,8 @@ class GatewayRow:
     reported_version: int | None
     reported_error: str | None
     health: dict[str, Any] | None
+    clock_offset_ms: int | None = None
+    clock_alarm_ms: int | None = None
 
 
 def list_gateways(conn: Connection) -> list[GatewayRow]:
@@ -85,7 +91,10 @@ def _reported(conn: Connection, gateway: str, message: Message) -> None:
 
 
 def _health(conn: Connection, gateway: str, message: Message) -> None:
-    run(conn, _SQL["note_health"], gateway=gateway, body=encode_record(decode_record(Health, message.payload)).decode())
+    health = decode_record(Health, message.payload)
+    run(conn, _SQL["note_health"], gateway=gateway, body=encode_record(health).decode())
+    if message.arrived_ms is not None:
+        note_report(conn, gateway, health.at_ms, message.arrived_ms)
 
 
 _NOTES: Mapping[Up, Callable[[Connection, str, Message], None]] = MappingProxyType(

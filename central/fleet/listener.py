@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 from central.db.pool import CONTENT_ERRORS, Connection, Pool
 from central.fleet.desired import publish_documents
+from central.fleet.gaps import mind_gaps
 from central.fleet.gateways import observe
+from central.fleet.resend import ask
 from central.ingest.quarantine import put
 from central.ingest.verify import Poison
 from central.mqtt.session import Message, Session
@@ -47,6 +49,14 @@ class Listener:
             self._published.clear()
         with pool.connection() as conn:
             return publish_documents(conn, lambda topic, body: self._session.publish(topic, body, retain=True), self._published)
+
+    def ask_again(self, pool: Pool, now_ms: int) -> int:
+        """Follow the gaps in what gateways sent and ask for what does not come by itself. Returns how many ranges were asked for."""
+        if not self._session.connected:
+            return 0
+        with pool.connection() as conn:
+            requests = mind_gaps(conn, now_ms)
+        return ask(requests, lambda topic, body: self._session.publish(topic, body, retain=False))
 
 
 def _note_all(pool: Pool, messages: Sequence[Message]) -> None:

@@ -10,6 +10,7 @@ left join lateral (
     from device as d left join installation as i on i.device = d.code and i.removed_at is null
     where d.gateway = l.gateway and d.line = l.code and d.removed_at is null
 ) as d on true
+where %(gateways)s::text[] is null or g.code = any(%(gateways)s)
 group by g.code
 order by g.code;
 
@@ -58,7 +59,8 @@ select g.code, g.place, g.name_zh, g.name_en, coalesce(s.state, 'offline') as st
     (select count(*)::integer from line as l where l.gateway = g.code and l.removed_at is null) as lines,
     (select count(*)::integer from device as d where d.gateway = g.code and d.removed_at is null) as devices,
     doc.version as wanted_version, (s.reported #>> '{documents,lines,version}')::integer as reported_version,
-    s.reported #>> '{documents,lines,error}' as reported_error, s.health
+    s.reported #>> '{documents,lines,error}' as reported_error, s.health, s.clock_offset_ms,
+    (extract(epoch from s.clock_alarm_at) * 1000)::bigint as clock_alarm_ms
 from gateway as g
 left join gateway_status as s on s.gateway = g.code
 left join desired_document as doc on doc.gateway = g.code and doc.document = 'lines'
@@ -103,12 +105,12 @@ from gateway_gap where filled_at is null and lost_at is null order by id for upd
 
 -- name: begin_gap
 insert into gateway_gap (gateway, generation, epoch, first, last, missing, given_up, found_at, moved_at)
-values (%(gateway)s, %(generation)s, %(epoch)s, %(first)s, %(last)s, %(missing)s::int8multirange, %(given_up)s::int8multirange,
+values (%(gateway)s, %(generation)s, %(epoch)s, %(first)s, %(last)s, %(left_over)s::int8multirange, %(given_up)s::int8multirange,
     to_timestamp(%(found_ms)s / 1000.0), to_timestamp(%(moved_ms)s / 1000.0))
 returning id as total;
 
 -- name: write_gap
-update gateway_gap set missing = %(missing)s::int8multirange, given_up = %(given_up)s::int8multirange, moved_at = to_timestamp(%(moved_ms)s / 1000.0),
+update gateway_gap set missing = %(left_over)s::int8multirange, given_up = %(given_up)s::int8multirange, moved_at = to_timestamp(%(moved_ms)s / 1000.0),
     asked_at = to_timestamp(%(asked_ms)s / 1000.0), asked_last = %(asked_last)s, times = %(times)s, fruitless = %(fruitless)s
 where id = %(id)s;
 
@@ -158,3 +160,35 @@ where (%(gateway)s::text is null or gateway = %(gateway)s)
 
 -- name: purge_gaps
 delete from gateway_gap where coalesce(filled_at, lost_at) < to_timestamp(%(before_ms)s / 1000.0) and given_up = '{}';
+
+-- name: clock_state
+select clock_reports as reports, clock_alarm_at is not null as alarmed from gateway_status where gateway = %(gateway)s for update;
+
+-- name: note_clock
+update gateway_status set clock_offset_ms = %(offset_ms)s, clock_reports = %(reports)s::jsonb where gateway = %(gateway)s;
+
+-- name: open_offset
+select from_ms, to_ms as until_ms, offset_ms from clock_offset where gateway = %(gateway)s and to_ms is null;
+
+-- name: close_offset
+update clock_offset set to_ms = %(to_ms)s where gateway = %(gateway)s and to_ms is null;
+
+-- name: drop_offset
+delete from clock_offset where gateway = %(gateway)s and to_ms is null;
+
+-- name: begin_offset
+insert into clock_offset (gateway, from_ms, offset_ms)
+select %(gateway)s, greatest(%(from_ms)s, max(to_ms)), %(offset_ms)s from clock_offset where gateway = %(gateway)s;
+
+-- name: offsets
+select gateway, from_ms, to_ms as until_ms, offset_ms from clock_offset
+where gateway = any(%(gateways)s) and int8range(from_ms, to_ms) && int8range(%(from_ms)s, greatest(%(from_ms)s, %(to_ms)s)) order by gateway, from_ms;
+
+-- name: points_of_gateway
+select distinct i.point from installation as i join device as d on d.code = i.device where d.gateway = %(gateway)s order by i.point;
+
+-- name: raise_clock_alarm
+update gateway_status set clock_alarm_at = to_timestamp(%(now_ms)s / 1000.0) where gateway = %(gateway)s;
+
+-- name: clear_clock_alarm
+update gateway_status set clock_alarm_at = null where gateway = %(gateway)s;

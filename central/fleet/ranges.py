@@ -23,16 +23,17 @@ def minus(these: Ranges, those: Ranges) -> Ranges:
     """What is in `these` and not in `those`."""
     left: list[Range] = []
     for first, last in these:
+        start = first
         for low, high in those:
-            if high < first:
+            if high < start:
                 continue
             if low > last:
                 break
-            if low > first:
-                left.append((first, low - 1))
-            first = high + 1
-        if first <= last:
-            left.append((first, last))
+            if low > start:
+                left.append((start, low - 1))
+            start = high + 1
+        if start <= last:
+            left.append((start, last))
     return tuple(left)
 
 

@@ -39,11 +39,9 @@ class Request:
 def choose(sequences: Iterable[Sequence], gaps: Mapping[tuple[str, int, int], list[Gap]], now_ms: int) -> tuple[list[Gap], list[Request]]:
     """The gaps to ask about now, marked as asked, and the requests. Boxes that are offline are not asked: their broker session would pile them up."""
     by_gateway: dict[str, list[tuple[Sequence, Gap]]] = defaultdict(list)
-    for sequence in sequences:
-        if sequence.online and not sequence.replaced:
-            by_gateway[sequence.gateway] += [
-                (sequence, gap) for gap in gaps.get((sequence.gateway, sequence.generation, sequence.epoch), []) if gap.id
-            ]
+    for one in sequences:
+        if one.online and not one.replaced:
+            by_gateway[one.gateway] += [(one, gap) for gap in gaps.get((one.gateway, one.generation, one.epoch), [])]
     asked: list[Gap] = []
     requests: list[Request] = []
     for waiting in sorted(by_gateway.values(), key=_last_asked)[:MAX_GATEWAYS]:
@@ -79,7 +77,7 @@ def _one_gateway(waiting: list[tuple[Sequence, Gap]], now_ms: int) -> Iterator[t
             continue
         chosen = list(pieces(ranges, REQUEST_NUMBERS))[:room]
         room -= len(chosen)
-        came = gap.asked_ms is None or gap.moved_ms >= gap.asked_ms
+        came = gap.asked_ms is None or gap.moved_ms > gap.asked_ms
         marked = replace(gap, asked_ms=now_ms, asked_last=chosen[-1][1], times=gap.times + 1, fruitless=0 if came else gap.fruitless + 1)
         yield marked, [Request(gap.gateway, gap.epoch, first, last) for first, last in chosen]
 

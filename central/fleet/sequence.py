@@ -19,7 +19,7 @@ GIVE_UP_AFTER = 8  # asks in a row that brought nothing; with the growing wait b
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """What central has of one epoch. `ranges`: received; `acked_seq`, `last_seq`, `first_held_seq`: by the newest health report of this epoch, or None.
+    """What central has of one epoch. `ranges`: received; `acked_seq`, `last_seq`, `first_held_seq`: by the newest health report of it, or None.
 
     `replaced`: a box of a later generation has taken this one's place. `given_up`: numbers that cannot come any more.
     """

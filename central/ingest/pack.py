@@ -59,3 +59,10 @@ def pack(rows: Rows) -> bytes:
     packed["v"] = rows.value
     packed["q"] = rows.quality
     return _HEADER + packed.tobytes() + _TRAILER
+
+
+def unpack(data: bytes) -> Rows:
+    """Rows of one binary COPY stream of these columns: `pack` the other way round."""
+    packed = np.frombuffer(data, _ROW, count=(len(data) - len(_HEADER) - len(_TRAILER)) // _ROW.itemsize, offset=len(_HEADER))
+    at_ms = packed["t"].astype(np.int64) // 1000 + _EPOCH_2000_MS
+    return Rows(packed["s"].astype(np.int64), at_ms, packed["v"].astype(np.int64), packed["q"].astype(np.int64))

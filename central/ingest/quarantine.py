@@ -42,7 +42,7 @@ class _Total:
 
 
 def put(conn: Connection, items: Iterable[Poison]) -> None:
-    """Keep messages. The same bytes on the same topic again only raise `times`, so that a box that repeats itself fills nothing."""
+    """Keep messages. The same bytes on the same topic for the same reason only raise `times`, so that a box that repeats itself fills nothing."""
     for item in sorted(items, key=_digest):
         run(conn, _SQL["quarantine"], **_row(item))
 
@@ -56,7 +56,7 @@ def list_quarantined(
 
 
 def _digest(item: Poison) -> bytes:
-    return hashlib.sha256(item.message.topic.encode() + b"\0" + item.message.payload).digest()
+    return hashlib.sha256(b"\0".join((item.reason.encode(), item.message.topic.encode(), item.message.payload))).digest()
 
 
 def _row(item: Poison) -> dict[str, object]:

@@ -28,26 +28,71 @@ on conflict do nothing;
 -- name: copy_readings
 copy reading (series_id, measured_at, value, quality) from stdin (format binary);
 
+-- name: hold_horizon
+select (extract(epoch from nullif(packed_before, '-infinity')) * 1000)::bigint as packed_before_ms,
+    (extract(epoch from nullif(kept_from, '-infinity')) * 1000)::bigint as kept_from_ms
+from hold_horizon();
+
 -- name: create_incoming
-create temporary table incoming (series_id bigint not null, measured_at timestamptz not null, value bigint not null, quality smallint not null)
-on commit drop;
+create temporary table incoming (
+    n integer generated always as identity, series_id bigint not null, measured_at timestamptz not null, value bigint not null, quality smallint not null
+) on commit drop;
+
+-- name: create_packed
+create temporary table packed (series_id bigint, measured_at timestamptz, value bigint, primary key (series_id, measured_at)) on commit drop;
 
 -- name: copy_incoming
 copy incoming (series_id, measured_at, value, quality) from stdin (format binary);
 
+-- name: any_late
+select 1 from incoming where measured_at < (select packed_before from storage_state) limit 1;
+
+-- name: expire
+delete from incoming where measured_at < timestamptz 'epoch' + %(kept_from_ms)s * interval '1 millisecond';
+
+-- name: hold_packing
+select pg_advisory_xact_lock_shared(1667563525);
+
+-- name: find_packed
+insert into packed (series_id, measured_at, value)
+select p.series_id, p.measured_at, p.value
+from (
+    select series_id, min(measured_at) as first_at, max(measured_at) as last_at
+    from incoming where measured_at < (select packed_before from storage_state)
+    group by series_id, week_of(measured_at)
+) as w cross join lateral packed_between(array[w.series_id], w.first_at, w.last_at + interval '1 microsecond') as p
+where exists (select from incoming as i where i.series_id = p.series_id and i.measured_at = p.measured_at);
+
 -- name: insert_incoming
 insert into reading (series_id, measured_at, value, quality)
-select series_id, measured_at, value, quality from incoming on conflict do nothing;
+select distinct on (series_id, measured_at) series_id, measured_at, value, quality from incoming as i
+where not exists (select from packed as p where p.series_id = i.series_id and p.measured_at = i.measured_at)
+    and not exists (select from reading as r where r.series_id = i.series_id and r.measured_at = i.measured_at)
+order by series_id, measured_at, n
+on conflict do nothing;
+
+-- name: tally
+select count(distinct i.n)::integer as arrived, %(inserted)s::integer as inserted,
+    (count(*) filter (where coalesce(r.value, p.value) = i.value) - %(inserted)s)::integer as known,
+    (count(*) filter (where coalesce(r.value, p.value) <> i.value))::integer as conflicting,
+    (count(*) filter (where (r.value is null) <> (p.value is null)))::integer as once
+from incoming as i
+left join reading as r on r.series_id = i.series_id and r.measured_at = i.measured_at
+left join packed as p on p.series_id = i.series_id and p.measured_at = i.measured_at;
 
 -- name: drop_incoming
 drop table incoming;
 
+-- name: drop_packed
+drop table packed;
+
 -- name: conflicts
-select s.device, s.quantity, (extract(epoch from i.measured_at) * 1000)::bigint as measured_at_ms, r.value as kept, i.value as refused
+select s.device, s.quantity, (extract(epoch from i.measured_at) * 1000)::bigint as measured_at_ms, coalesce(r.value, p.value) as kept, i.value as refused
 from incoming as i
-join reading as r on r.series_id = i.series_id and r.measured_at = i.measured_at
+left join reading as r on r.series_id = i.series_id and r.measured_at = i.measured_at
+left join packed as p on p.series_id = i.series_id and p.measured_at = i.measured_at
 join series as s on s.id = i.series_id
-where r.value <> i.value
+where coalesce(r.value, p.value) <> i.value
 limit 1000;
 
 -- name: append_events

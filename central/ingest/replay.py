@@ -1,10 +1,11 @@
-"""Quarantined batches whose reason is gone (a device entered the plan) go the way they should have gone."""
+"""Quarantined batches whose reason is gone (a device entered the plan, central reads a newer schema) go the way they should have gone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from central.consumption.arrivals import clip_arrival
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows, run
 from central.ingest.pack import pack
@@ -14,10 +15,11 @@ from central.ingest.sift import UNKNOWN_DEVICE, UNKNOWN_GATEWAY, UNKNOWN_QUANTIT
 from central.ingest.store import append_events, arrival, insert_new
 from central.ingest.verify import Sound, verify
 from central.mqtt.session import Message
+from protocol.errors import UnknownSchema
 from protocol.messages import Columns
 
 _SQL = load_statements("central.ingest")
-REPLAYABLE = (UNKNOWN_GATEWAY, UNKNOWN_DEVICE, UNKNOWN_QUANTITY)
+REPLAYABLE = (UNKNOWN_GATEWAY, UNKNOWN_DEVICE, UNKNOWN_QUANTITY, UnknownSchema.code)
 _GROUP = 50  # entries a transaction
 
 
@@ -52,8 +54,8 @@ def _replay_one(conn: Connection, entry: _Waiting, now_ms: int) -> bool:
     if sifted.rows is None and not sifted.events:
         return False
     if sifted.rows is not None:
-        insert_new(conn, pack(sifted.rows))
-        run(conn, _SQL["note_arrival"], packed=arrival(series, sifted.rows))
+        inserted = insert_new(conn, pack(sifted.rows))
+        run(conn, _SQL["note_arrival"], packed=clip_arrival(arrival(series, sifted.rows), inserted.kept_from_ms))
     append_events(conn, sifted.numbered_events())
     put(conn, sifted.strays)
     run(conn, _SQL["mark_replayed"], ids=[entry.id])

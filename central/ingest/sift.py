@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from central.ingest.pack import Rows
 from central.ingest.series import Ids
-from central.ingest.verify import Poison, Sound
+from central.ingest.verify import Poison, Sound, part
 from central.mqtt.session import Message
-from protocol.messages import BatchId, Columns, Event, encode_readings
+from protocol.messages import BatchId, Columns, Event
 from protocol.quantities import QUANTITIES
 
 UNKNOWN_GATEWAY, UNKNOWN_DEVICE, UNKNOWN_QUANTITY = "gateway.unknown", "device.unknown", "quantity.unknown"
@@ -51,13 +51,13 @@ def sift(sound: Sound, ids: Ids) -> Sifted:
     if not isinstance(data, Columns):
         return Sifted(sound.batch, sound.message, events=data)
     if not len(data):
-        return Sifted(sound.batch, sound.message)
-    strays: tuple[Poison, ...] = ()
+        return Sifted(sound.batch, sound.message, strays=sound.strays)
+    strays = sound.strays
     index = np.asarray(data.index, np.int64)
     series_id = np.asarray([-1 if one is None else one for one in ids] if None in ids else ids, np.int64)[index]
     rows = Rows(series_id, np.asarray(data.measured_at_ms, np.int64), np.asarray(data.value, np.int64), np.asarray(data.quality, np.int64))
     if None in ids:
-        strays = tuple(_strays(sound, data, ids))
+        strays += tuple(_strays(sound, data, ids))
         rows = rows.where(series_id >= 0)
     return Sifted(sound.batch, sound.message, rows if len(rows) else None, (), strays, _latest(data, ids))
 
@@ -82,11 +82,5 @@ def _strays(sound: Sound, data: Columns, ids: Ids) -> Iterator[Poison]:
         keep = [n for n, position in enumerate(data.index) if position in chosen]
         if not keep:
             continue
-        part = Columns(data.series, *(_pick(column, keep) for column in (data.index, data.measured_at_ms, data.value, data.quality)))
         names = sorted({data.series[n].device if known_quantity else data.series[n].quantity for n in chosen})
-        text = f"{len(keep)} readings of {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}: {reason}; the rest of the batch is stored"
-        yield Poison(Message(sound.message.topic, encode_readings(sound.batch, part), {}), sound.batch, reason, text)
-
-
-def _pick(column: Sequence[int], keep: Sequence[int]) -> list[int]:
-    return [column[n] for n in keep]
+        yield part(sound, data.pick(keep), reason, f"of {', '.join(names[:5])}{' ...' if len(names) > 5 else ''}: {reason}")

@@ -1,18 +1,20 @@
 """One group of messages into the database, exactly once, in one transaction.
 
 Everything that needs no transaction is done before it begins. Fast path: ledger rows, then a plain binary COPY. When a reading is already there
-the COPY fails, the transaction is rolled back and the whole group takes the slow path once: COPY into a temporary table, insert what is new,
-report where a different value was refused.
+the COPY fails, the transaction is rolled back and the whole group takes the checked path once: COPY into a temporary table, insert what is new,
+report where a different value was refused, and count: every reading must be found stored exactly once. A group with readings from before the
+horizon takes the checked path at once, for they may be packed (central.storage).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 
-from central.consumption.arrivals import pack_arrival
+from central.consumption.arrivals import clip_arrival, pack_arrival
 from central.db.copy import copy_in
 from central.db.pool import Connection, UniqueViolation
 from central.db.statements import load_statements, rows, run
@@ -22,23 +24,26 @@ from central.ingest.receipts import Receipt, ranges_by_epoch
 from central.ingest.series import SeriesIds
 from central.ingest.sift import OLD_GENERATION, Sifted, check_generation, sift
 from central.ingest.verify import Poison, Sound
+from protocol.errors import StorageError
 from protocol.messages import BatchId, Columns, Event
 
 _SQL = load_statements("central.ingest")
 _MAX_NOTIFY_BYTES = 7999  # PostgreSQL refuses a NOTIFY payload of 8000 bytes
 ANY_DEVICE = "*"
 Item = Sifted | Poison
-Insert = Callable[[Connection, bytes], int]
+Insert = Callable[[Connection, bytes], "Inserted"]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """A group ready for its transaction: one message of each identity (a sound one if there is one), messages without identity, the packed
-    readings of all of it, what of them consumption must look at, batches of boxes newer than registered, and how many repeated an identity."""
+    readings of all of it and the oldest instant among them, what of them consumption must look at, batches of boxes newer than registered, and how
+    many repeated an identity."""
 
     identified: Mapping[BatchId, Item]
     unidentified: Sequence[Poison]
     packed: bytes
+    oldest_ms: int
     arrival: bytes
     newer: Sequence[BatchId]
     repeated: int
@@ -71,28 +76,73 @@ def prepare(conn: Connection, series: SeriesIds, arrivals: Sequence[Sound | Pois
     unidentified = [item for item in judged if isinstance(item, Poison) and item.batch is None]
     repeated = len(judged) - len(unidentified) - len(identified)
     parts = _parts(identified.values())
-    return Group(identified, unidentified, pack(parts) if parts else b"", arrival(series, parts), newer, repeated)
+    oldest_ms = int(parts.measured_at_ms.min()) if parts else 0
+    return Group(identified, unidentified, pack(parts) if parts else b"", oldest_ms, arrival(series, parts), newer, repeated)
 
 
 def commit(conn: Connection, group: Group) -> Stored:
-    """Run the group's transaction, again on the slow path where a reading is known already."""
+    """Run the group's transaction, again on the checked path where a reading is known already."""
     try:
         with conn.transaction():
-            return _commit(conn, group, _copy)
+            return _commit(conn, group, partial(_copy, group.oldest_ms))
     except UniqueViolation:
         with conn.transaction():
             return _commit(conn, group, insert_new)
 
 
-def insert_new(conn: Connection, packed: bytes) -> int:
-    """The slow path: insert the readings that are new; a known one with another value becomes an event. Returns how many such there were."""
-    run(conn, _SQL["create_incoming"])
+def insert_new(conn: Connection, packed: bytes) -> Inserted:
+    """The checked path: insert the readings that are new; a known one with another value becomes an event, as do those retention has done away with.
+
+    Knows packed readings too. Raises StorageError, so that nothing is stored, unless every reading is found exactly once afterwards.
+    """
+    for statement in ("create_incoming", "create_packed"):
+        run(conn, _SQL[statement])
     copy_in(conn, _SQL["copy_incoming"], packed)
-    run(conn, _SQL["insert_incoming"])
-    conflicts = rows(conn, _SQL["conflicts"], Conflicting)
-    run(conn, _SQL["drop_incoming"])
-    append_events(conn, [(None, position, conflict.event()) for position, conflict in enumerate(conflicts)])
-    return len(conflicts)
+    horizon = rows(conn, _SQL["hold_horizon"], _Horizon)[0]
+    expired = run(conn, _SQL["expire"], kept_from_ms=horizon.kept_from_ms) if horizon.kept_from_ms is not None else 0
+    if conn.execute(_SQL["any_late"]).fetchone():
+        run(conn, _SQL["hold_packing"])
+        run(conn, _SQL["find_packed"])
+    inserted = run(conn, _SQL["insert_incoming"])
+    tally = rows(conn, _SQL["tally"], Tally, inserted=inserted)[0]
+    if not tally.adds_up:
+        raise StorageError(f"{tally}: these do not add up, so nothing of the group is stored; it comes again")
+    conflicts = rows(conn, _SQL["conflicts"], Conflicting) if tally.conflicting else []
+    for statement in ("drop_incoming", "drop_packed"):
+        run(conn, _SQL[statement])
+    told = [conflict.event() for conflict in conflicts] + ([_expired(expired, horizon.kept_from_ms or 0)] if expired else [])
+    append_events(conn, [(None, position, event) for position, event in enumerate(told)])
+    return Inserted(tally.conflicting, horizon.kept_from_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """What inserting met: conflicts, and from when on readings are kept (None: all); consumption must not look before that."""
+
+    conflicting: int = 0
+    kept_from_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Horizon:
+    packed_before_ms: int | None
+    kept_from_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of the readings of a group: each was inserted, was there already, or is there with another value (and stays so)."""
+
+    arrived: int
+    inserted: int
+    known: int
+    conflicting: int
+    once: int
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether each reading that arrived is stored once."""
+        return self.arrived == self.once == self.inserted + self.known + self.conflicting and self.known >= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +165,11 @@ class Conflicting:
             message=f"{self.quantity} arrived again with another value; the first one is kept",
             data={"quantity": self.quantity, "measured_at_ms": self.measured_at_ms, "kept": self.kept, "refused": self.refused},
         )
+
+
+def _expired(count: int, kept_from_ms: int) -> Event:
+    text = f"{count} readings from before the time readings are kept arrived; they are not stored"
+    return Event(code="reading.expired", at_ms=kept_from_ms, severity="warning", message=text, data={"count": count, "kept_from_ms": kept_from_ms})
 
 
 def append_events(conn: Connection, events: Sequence[tuple[BatchId | None, int, Event]]) -> None:
@@ -160,9 +215,9 @@ def _commit(conn: Connection, group: Group, insert: Insert) -> Stored:
     whole = len(entered) == len(group.identified)
     parts = None if whole else _parts(fresh)
     packed = group.packed if whole else pack(parts) if parts else b""
-    conflicts = insert(conn, packed) if packed else 0
-    if packed and group.arrival:
-        run(conn, _SQL["note_arrival"], packed=group.arrival)
+    inserted = insert(conn, packed) if packed else Inserted()
+    if packed and (noted := clip_arrival(group.arrival, inserted.kept_from_ms)):
+        run(conn, _SQL["note_arrival"], packed=noted)
     append_events(conn, [row for item in fresh for row in item.numbered_events()])
     poison = [*group.unidentified, *(item for item in entered if isinstance(item, Poison)), *(stray for item in fresh for stray in item.strays)]
     put(conn, poison)
@@ -174,12 +229,15 @@ def _commit(conn: Connection, group: Group, insert: Insert) -> Stored:
     receipts = _advance(conn, [batch for batch, item in group.identified.items() if not _outdated(item)])
     readings = sum(len(item.rows) for item in fresh if item.rows is not None)
     duplicates = group.repeated + len(group.identified) - len(entered)
-    return Stored(receipts, latest_ms, readings, duplicates, len(poison), conflicts)
+    return Stored(receipts, latest_ms, readings, duplicates, len(poison), inserted.conflicting)
 
 
-def _copy(conn: Connection, packed: bytes) -> int:
+def _copy(oldest_ms: int, conn: Connection, packed: bytes) -> Inserted:
+    horizon = conn.execute(_SQL["hold_horizon"]).fetchone()
+    if horizon and horizon[0] is not None and oldest_ms < horizon[0]:
+        return insert_new(conn, packed)
     copy_in(conn, _SQL["copy_readings"], packed)
-    return 0
+    return Inserted()
 
 
 def _enter(conn: Connection, identified: Mapping[BatchId, Item]) -> list[Item]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
 from central.mqtt.session import Message
 from protocol.errors import CorruptMessage, MessageError
-from protocol.messages import CRC_PROPERTY, MAX_UNPACKED_BYTES, BatchId, Columns, Event, decode_stored
+from protocol.messages import CRC_PROPERTY, MAX_UNPACKED_BYTES, BatchId, Columns, Event, decode_stored, encode_readings
 from protocol.topics import parse_up
 
 MAX_FUTURE_MS = 24 * 3600 * 1000  # a value from beyond tomorrow would stay "the latest" until then
@@ -19,11 +19,12 @@ _INT64 = 1 << 63
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A message that decodes and speaks for the gateway whose topic it came on."""
+    """A message that decodes and speaks for the gateway whose topic it came on. `strays`: readings of it that go to quarantine instead."""
 
     message: Message
     batch: BatchId
     content: Columns | tuple[Event, ...]
+    strays: tuple[Poison, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,12 @@ class Poison:
     batch: BatchId | None
     reason: str
     text: str
+
+
+def part(sound: Sound, data: Columns, reason: str, text: str) -> Poison:
+    """Readings of a message as a batch of their own that can be replayed; `text` says why and is preceded by how many there are."""
+    message = Message(sound.message.topic, encode_readings(sound.batch, data), {})
+    return Poison(message, sound.batch, reason, f"{len(data)} readings {text}; the rest of the batch is stored")
 
 
 def verify(message: Message, now_ms: int) -> Sound | Poison:
@@ -47,9 +54,27 @@ def verify(message: Message, now_ms: int) -> Sound | Poison:
     own = BatchId(gateway, batch.generation, batch.epoch, batch.seq)
     if batch.gateway != gateway:
         return Poison(message, own, "message.wrong_gateway", f"a batch of gateway {batch.gateway!r} came on the topic of {gateway!r}")
-    if isinstance(content, Columns) and max(content.measured_at_ms, default=0) > now_ms + MAX_FUTURE_MS:
-        return Poison(message, own, "message.future", f"a reading is measured at {max(content.measured_at_ms)} ms, more than a day ahead of us")
-    return Sound(message, own, content)
+    sound = Sound(message, own, content, _unusable(message, own, content) if isinstance(content, Columns) and content.unusable else ())
+    return _without_future(sound, now_ms + MAX_FUTURE_MS)
+
+
+def _unusable(message: Message, batch: BatchId, data: Columns) -> tuple[Poison, ...]:
+    """The whole message once more, as evidence: what cannot be a reading cannot be encoded as one."""
+    text = f"{data.unusable} of {data.unusable + len(data)} readings have no usable value, time or quality; the rest of the batch is stored"
+    return (Poison(message, batch, "reading.unusable", text),)
+
+
+def _without_future(sound: Sound, limit_ms: int) -> Sound | Poison:
+    """Set readings from beyond the limit aside: one meter's clock must not hold up its neighbours."""
+    data = sound.content
+    if not isinstance(data, Columns) or max(data.measured_at_ms, default=0) <= limit_ms:
+        return sound
+    text = f"measured up to {max(data.measured_at_ms)} ms, more than a day ahead of us"
+    ahead = [position for position, at in enumerate(data.measured_at_ms) if at > limit_ms]
+    if len(ahead) == len(data):
+        return Poison(sound.message, sound.batch, "message.future", f"readings are {text}")
+    present = data.pick([position for position, at in enumerate(data.measured_at_ms) if at <= limit_ms])
+    return replace(sound, content=present, strays=(*sound.strays, part(sound, data.pick(ahead), "message.future", text)))
 
 
 def _crc(properties: Mapping[str, str]) -> int | None:

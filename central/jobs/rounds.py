@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 _SQL = load_statements("central.jobs")
 _WAIT_S = 0.5
 _PURGE_EVERY_S = 3600.0
+_GAPS_EVERY_S = 5.0
 
 
 def lead_rounds(central: Central, client_id: str, stop: threading.Event, still_leader: Callable[[], None]) -> None:
@@ -35,13 +36,16 @@ def lead_rounds(central: Central, client_id: str, stop: threading.Event, still_l
 
 def _rounds(central: Central, listener: Listener, stop: threading.Event, still_leader: Callable[[], None]) -> None:
     replayed_plan = 0
-    purged_at = -_PURGE_EVERY_S
+    purged_at = minded_at = -_PURGE_EVERY_S
     while not stop.is_set():
         still_leader()
         try:
             listener.hear(central.pool, _WAIT_S)
             listener.tell(central.pool)
             replayed_plan = _replay_after_import(central, replayed_plan)
+            if time.monotonic() - minded_at >= _GAPS_EVERY_S:
+                minded_at = time.monotonic()
+                listener.ask_again(central.pool, int(central.clock() * 1000))
             if time.monotonic() - purged_at >= _PURGE_EVERY_S:
                 purged_at = time.monotonic()
                 purge(central.pool, central.settings.jobs)

@@ -4,70 +4,79 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import orjson
 from pydantic import TypeAdapter
 
+from central.consumption.dirty import note_dirty
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows, run
 from central.fleet.desired import refresh_documents
+from central.metering.drift import Edit, drift_problems, edits
+from central.metering.meters import Models, shipped_models
 from central.metering.model import Change, PlanDiff, PlanRow
-from central.metering.registry import KINDS, Difference, Kind, Row, Rows, Stay, differences, moves, planned, planned_stays
-from firmware_profiles.loader import load_profiles
+from central.metering.positions import Position, place_points, set_terms
+from central.metering.registry import KINDS, Difference, Kind, Row, Rows, Stay, corrections, differences, moves, planned, planned_stays
+from central.metering.zone import known_zone
 from protocol.document import Location, parse_yaml
-from protocol.profile import DeviceKind
-from protocol.site_plan import Problem, Site, SitePlan, problems
+from protocol.errors import Conflict
+from protocol.site_plan import Problem, Site, SitePlan, medium_problems, problems
 
 _SQL = load_statements("central.metering")
 _ADAPTER: TypeAdapter[SitePlan] = TypeAdapter(SitePlan)
-Kinds = Mapping[str, DeviceKind]
+_JUST_NOW = timedelta(hours=1)  # stays end by the database's clock; it may be a little before ours
+_POINT_FACTS = ("medium", "place", "role", "upstream", "terms")  # what a change of a point is told for; its name is its device's
 
 
-def import_site_plan(conn: Connection, text: str, name: str, actor: str, preview: bool, kinds: Kinds | None = None) -> PlanDiff:
+def import_site_plan(conn: Connection, text: str, name: str, actor: str, preview: bool, models: Models | None = None) -> PlanDiff:
     """Apply a plan (YAML text) in the caller's transaction, or only tell what it would do. Raises ConfigError with `name:line: problem` lines.
 
-    `kinds`: known profiles and what they are; default is the shipped registry. Imports wait for each other.
+    `models`: known profiles; default is the shipped registry. Imports wait for each other. A plan that is older than what was replaced or corrected
+    at the console is refused.
     """
-    known = _shipped_kinds() if kinds is None else kinds
-    plan = parse_yaml(text, name, _ADAPTER, lambda plan: _problems(plan, known))
+    known = shipped_models() if models is None else models
+    noted = edits(conn)
+    plan = parse_yaml(text, name, _ADAPTER, partial(_problems, known=known, noted=noted))
     with conn.transaction():
         run(conn, _SQL["lock_registry"])
+        if edits(conn) != noted:
+            raise Conflict("a meter was replaced or corrected while the plan was read; look at the plan once more and import it again")
         found = differences({kind: _present(conn, kind) for kind in KINDS}, planned(plan, known))
-        ended, begun = moves(rows(conn, _SQL["present_stays"], Stay), planned_stays(plan))
-        diff = _summary(found, ended, begun, len(planned_stays(plan)), preview)
+        present, wanted = rows(conn, _SQL["present_stays"], Stay), planned_stays(plan, known)
+        ended, begun = moves(present, wanted)
+        corrected = corrections(present, wanted)
+        diff = _summary(found, ended, begun, corrected, len(wanted), preview)
         if preview:
             return diff
         for difference in found:
-            _write(conn, difference)
+            _write(conn, difference, plan)
         _move(conn, ended, begun)
+        _correct(conn, [after for _, after in corrected], known)
         refresh_documents(conn)
         run(conn, _SQL["notify_registry"])
         return _remember(conn, text, name, actor, diff, plan.site)
 
 
-@cache
-def _shipped_kinds() -> Kinds:
-    return {key: profile.kind for key, profile in load_profiles().items()}
-
-
-def _problems(plan: SitePlan, kinds: Kinds) -> Iterator[Problem]:
-    """What only central can know: profiles that do not exist, two devices that stand at one point."""
+def _problems(plan: SitePlan, known: Models, noted: Mapping[str, Sequence[Edit]]) -> Iterator[Problem]:
+    """What only central can know: profiles that do not exist, two devices that stand at one point, what was changed since the plan was written."""
     yield from problems(plan)
+    yield from medium_problems(plan, {key: model.kind for key, model in known.items()})
+    yield from drift_problems(plan, noted)
     stands: dict[str, str] = {}
     for g, gateway in enumerate(plan.gateways):
         for n, line in enumerate(gateway.lines):
             for d, device in enumerate(line.devices):
                 path: Location = ("gateways", g, "lines", n, "devices", d)
-                point = device.point or device.id
-                if device.profile not in kinds:
+                if device.profile not in known:
                     yield (*path, "profile"), f"there is no device profile {device.profile!r}; list them with: python -m firmware_profiles"
-                if point in stands:
+                if device.stands_at in stands:
                     yield (
                         (*path, "point"),
-                        f"devices {stands[point]!r} and {device.id!r} stand at one metering point, {point!r}",
+                        f"devices {stands[device.stands_at]!r} and {device.id!r} stand at one metering point, {device.stands_at!r}",
                     )
-                stands[point] = device.id
+                stands[device.stands_at] = device.id
 
 
 def _present(conn: Connection, kind: Kind) -> Rows:
@@ -75,33 +84,75 @@ def _present(conn: Connection, kind: Kind) -> Rows:
     return {key: row for key, row in conn.execute(_SQL[f"present_{kind}"])}  # noqa: C416 - a cursor's rows are no pairs to mypy
 
 
-def _summary(found: Sequence[Difference], ended: Sequence[Stay], begun: Sequence[Stay], stays: int, preview: bool) -> PlanDiff:
-    told = [row for difference in found for row in difference.told if difference.kind != "point"]
+def _summary(
+    found: Sequence[Difference], ended: Sequence[Stay], begun: Sequence[Stay], corrected: Sequence[tuple[Stay, Stay]], stays: int, preview: bool
+) -> PlanDiff:
+    told = [row for difference in found for row in (_point_rows(difference) if difference.kind == "point" else difference.told)]
     replaced = {stay.point for stay in ended} & {stay.point for stay in begun}
     told += [PlanRow("installation", stay.point, Change.UPDATED, _stay_fields(stay, ended)) for stay in begun if stay.point in replaced]
+    told += [PlanRow("installation", after.point, Change.UPDATED, _changed(before, after, _STAY_FACTS)) for before, after in corrected]
     told += [PlanRow("installation", stay.point, Change.CREATED) for stay in begun if stay.point not in replaced]
     told += [PlanRow("installation", stay.point, Change.REMOVED) for stay in ended if stay.point not in replaced]
-    unchanged = sum(difference.unchanged for difference in found if difference.kind != "point") + stays - len(begun)
+    unchanged = sum(difference.unchanged for difference in found if difference.kind != "point") + stays - len(begun) - len(corrected)
     counts = {change: sum(row.change is change for row in told) for change in Change}
     return PlanDiff(counts[Change.CREATED], counts[Change.UPDATED], unchanged, counts[Change.REMOVED], tuple(told), preview)
 
 
+def _point_rows(difference: Difference) -> list[PlanRow]:
+    """Changes of measured points beside those of the devices that stand there (name, place), and all of virtual ones."""
+    virtual = {row["code"] for row in difference.write if row["role"] == "virtual"}
+    told: list[PlanRow] = []
+    for row in difference.told:
+        fields = {name: values for name, values in row.fields.items() if name in _POINT_FACTS and (name != "place" or row.code in virtual)}
+        if row.change is Change.UPDATED and fields:
+            told.append(PlanRow("point", row.code, row.change, fields))
+        elif row.code in virtual:
+            told.append(row)
+    return told
+
+
+_STAY_FACTS = ("register", "rollover", "max_per_hour")
+
+
 def _stay_fields(stay: Stay, ended: Sequence[Stay]) -> dict[str, tuple[object, object]]:
-    before = next(one for one in ended if one.point == stay.point)
-    return {name: (getattr(before, name), getattr(stay, name)) for name in ("device", "ct", "pt") if getattr(before, name) != getattr(stay, name)}
+    return _changed(next(one for one in ended if one.point == stay.point), stay, ("device", "ct", "pt"))
 
 
-def _write(conn: Connection, difference: Difference) -> None:
+def _changed(before: Stay, after: Stay, names: Sequence[str]) -> dict[str, tuple[object, object]]:
+    return {name: (getattr(before, name), getattr(after, name)) for name in names if getattr(before, name) != getattr(after, name)}
+
+
+def _write(conn: Connection, difference: Difference, plan: SitePlan) -> None:
     if difference.write:
         run(conn, _SQL[f"write_{difference.kind}"], rows=_json(difference.write))
+    if difference.kind == "point":
+        wanted = [Position(row["code"], row["place"], row["upstream"], row["role"]) for row in difference.write]
+        place_points(conn, wanted, difference.remove, known_zone(plan.site.timezone))
+        set_terms(conn, {row["code"]: row["terms"] for row in difference.write if row["role"] == "virtual"})
     if difference.remove:
         run(conn, _SQL[f"remove_{difference.kind}"], keys=list(difference.remove))
 
 
 def _move(conn: Connection, ended: Sequence[Stay], begun: Sequence[Stay]) -> None:
     run(conn, _SQL["end_stays"], devices=[stay.device for stay in ended])
-    rows_json = _json([{"device": stay.device, "point": stay.point, "ct": stay.ct, "pt": stay.pt} for stay in begun])
-    run(conn, _SQL["begin_stays"], rows=rows_json)
+    run(conn, _SQL["begin_stays"], rows=_stay_rows(begun))
+    if ended:
+        note_dirty(conn, [stay.point for stay in ended], datetime.now(UTC) - _JUST_NOW, None, "plan: another installation")
+
+
+def _correct(conn: Connection, corrected: Sequence[Stay], known: Models) -> None:
+    """Stays that go on get their facts; ended ones of before there were such facts get the register of their model."""
+    if corrected:
+        run(conn, _SQL["correct_stays"], rows=_stay_rows(corrected))
+        note_dirty(conn, [stay.point for stay in corrected], None, None, "plan: register, rollover or limit")
+    counting = {key: model for key, model in known.items() if model.register}
+    columns = {"registers": [model.register for model in counting.values()], "rollovers": [model.rollover for model in counting.values()]}
+    filled = [row[0] for row in conn.execute(_SQL["fill_ended_stays"], {"profiles": list(counting), **columns})]
+    note_dirty(conn, set(filled), None, None, "plan: register known now")
+
+
+def _stay_rows(stays: Sequence[Stay]) -> str:
+    return orjson.dumps(stays).decode()
 
 
 def _remember(conn: Connection, text: str, name: str, actor: str, diff: PlanDiff, site: Site) -> PlanDiff:

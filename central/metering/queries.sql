@@ -66,11 +66,11 @@ on conflict (code) do update set name_zh = excluded.name_zh, name_en = excluded.
     removed_at = null;
 
 -- name: positions_to_move
-select g.point, g.place, g.upstream, g.role, h.place as old_place, h.valid_from = '-infinity' as since_ever,
-    case when h.point is null or h.valid_from >= %(day)s then h.valid_from
-         when h.valid_from = '-infinity' and not exists (select from installation as i where i.point = g.point and i.installed_at < %(midnight)s)
-              and g.role <> 'virtual' then h.valid_from
-         else %(day)s end as from_day
+select g.point, g.place, g.upstream, g.role, h.place as old_place,
+    (case when h.point is null then '-infinity' when h.valid_from >= %(day)s then h.valid_from
+          when h.valid_from = '-infinity' and g.role <> 'virtual'
+              and not exists (select from installation as i where i.point = g.point and i.installed_at < timestamptz 'epoch' + %(midnight_ms)s * interval '1 millisecond') then h.valid_from
+          else %(day)s end)::text as from_day
 from jsonb_to_recordset(%(rows)s::jsonb) as g (point text, place text, upstream text, role text)
 left join point_position as h on h.point = g.point and h.valid_to = 'infinity'
 where (h.place, h.upstream, h.role) is distinct from (g.place, g.upstream, g.role);
@@ -100,6 +100,17 @@ delete from virtual_term where point = any(%(points)s);
 insert into virtual_term (point, input, coefficient)
 select * from unnest(%(points)s::text[], %(inputs)s::text[], %(coefficients)s::smallint[]);
 
+-- name: transaction_ms
+select (extract(epoch from now()) * 1000)::bigint;
+
+-- name: note_edit
+insert into registry_edit (point, kind, before, after, what, actor)
+values (%(point)s, %(kind)s, %(before)s::jsonb, %(after)s::jsonb, %(what)s, %(actor)s);
+
+-- name: edits
+select point, kind, before, after, what, to_char(at at time zone 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') as told_at
+from registry_edit order by id;
+
 -- name: plans_count
 select count(*)::integer as total from site_plan;
 
@@ -123,6 +134,12 @@ update metering_point set removed_at = now() where code = any(%(keys)s);
 
 -- name: end_stays
 update installation set removed_at = clock_timestamp() where removed_at is null and device = any(%(devices)s);
+
+-- name: fill_ended_stays
+update installation as i set register = m.register, rollover = m.rollover
+from device as d join unnest(%(profiles)s::text[], %(registers)s::text[], %(rollovers)s::bigint[]) as m (profile, register, rollover) using (profile)
+where i.device = d.code and i.register is null and i.removed_at is not null
+returning i.point as code;
 
 -- name: begin_stays
 insert into installation (point, device, ct, pt, register, rollover, max_per_hour, installed_at)
@@ -191,7 +208,7 @@ select p.code, p.name_zh, p.name_en, p.profile, p.kind, p.address, p.gateway, p.
 from paged as p
 left join lateral (
     select max(n.measured_at) as measured_at from series as s
-    cross join lateral (select r.measured_at from reading as r where r.series_id = s.id order by r.measured_at desc limit 1) as n
+    cross join lateral newest_reading(s.id) as n
     where s.device = p.code
 ) as l on true
 order by p.gateway, p.line, p.position, p.code;
@@ -214,7 +231,7 @@ select d.code, d.name_zh, d.name_en, d.profile, d.kind, d.address, d.gateway, d.
 from device as d
 left join lateral (
     select max(n.measured_at) as measured_at from series as s
-    cross join lateral (select r.measured_at from reading as r where r.series_id = s.id order by r.measured_at desc limit 1) as n
+    cross join lateral newest_reading(s.id) as n
     where s.device = d.code
 ) as l on true
 where d.code = %(device)s;
@@ -230,7 +247,7 @@ from installation where device = %(device)s order by installed_at desc;
 -- name: latest_values
 select s.quantity, n.value, (extract(epoch from n.measured_at) * 1000)::bigint as measured_at_ms, n.quality
 from series as s
-cross join lateral (select r.measured_at, r.value, r.quality from reading as r where r.series_id = s.id order by r.measured_at desc limit 1) as n
+cross join lateral newest_reading(s.id) as n
 where s.device = %(device)s
 order by s.id;
 
@@ -238,26 +255,26 @@ order by s.id;
 select id as total from series where device = %(device)s and quantity = %(quantity)s;
 
 -- name: curve_count
-select count(*)::integer as total from reading
-where series_id = %(series_id)s and measured_at >= to_timestamp(%(from_ms)s / 1000.0) and measured_at < to_timestamp(%(to_ms)s / 1000.0);
+select count(*)::integer as total
+from readings_between(array[%(series_id)s::bigint], to_timestamp(%(from_ms)s / 1000.0), to_timestamp(%(to_ms)s / 1000.0));
 
 -- name: curve
-select (extract(epoch from measured_at) * 1000)::bigint as at_ms, value, quality from reading
-where series_id = %(series_id)s and measured_at >= to_timestamp(%(from_ms)s / 1000.0) and measured_at < to_timestamp(%(to_ms)s / 1000.0)
+select (extract(epoch from measured_at) * 1000)::bigint as at_ms, value, quality
+from readings_between(array[%(series_id)s::bigint], to_timestamp(%(from_ms)s / 1000.0), to_timestamp(%(to_ms)s / 1000.0))
 order by measured_at;
 
 -- name: curve_last
 select distinct on (width_bucket(at_ms, %(from_ms)s, %(to_ms)s, %(buckets)s)) at_ms, value, quality
 from (
-    select (extract(epoch from measured_at) * 1000)::bigint as at_ms, value, quality from reading
-    where series_id = %(series_id)s and measured_at >= to_timestamp(%(from_ms)s / 1000.0) and measured_at < to_timestamp(%(to_ms)s / 1000.0)
+    select (extract(epoch from measured_at) * 1000)::bigint as at_ms, value, quality
+    from readings_between(array[%(series_id)s::bigint], to_timestamp(%(from_ms)s / 1000.0), to_timestamp(%(to_ms)s / 1000.0))
 ) as r
 order by width_bucket(at_ms, %(from_ms)s, %(to_ms)s, %(buckets)s), at_ms desc;
 
 -- name: curve_extremes
 with r as (
-    select (extract(epoch from measured_at) * 1000)::bigint as at_ms, value, quality from reading
-    where series_id = %(series_id)s and measured_at >= to_timestamp(%(from_ms)s / 1000.0) and measured_at < to_timestamp(%(to_ms)s / 1000.0)
+    select (extract(epoch from measured_at) * 1000)::bigint as at_ms, value, quality
+    from readings_between(array[%(series_id)s::bigint], to_timestamp(%(from_ms)s / 1000.0), to_timestamp(%(to_ms)s / 1000.0))
 ), ranked as (
     select at_ms, value, quality,
         row_number() over (partition by width_bucket(at_ms, %(from_ms)s, %(to_ms)s, %(buckets)s) order by value, at_ms) as low,
@@ -298,3 +315,95 @@ from (
     select coalesce(sum(readings), 0)::bigint as readings_last_hour, count(*)::integer as batches_last_hour
     from batch where received_at > now() - interval '1 hour'
 ) as b;
+
+-- name: standing
+select i.id as installation, i.point, m.id as point_id, m.medium, i.device, (extract(epoch from i.installed_at) * 1000)::bigint as installed_at_ms,
+    i.ct, i.pt, i.numerator, i.denominator, i.register, i.rollover, i.max_per_hour, d.profile, d.kind, d.address, d.place, d.gateway, d.line, d.poll_s,
+    d.name_zh, d.name_en, d.position
+from installation as i join device as d on d.code = i.device join metering_point as m on m.code = i.point
+where i.removed_at is null and (%(point)s::text is null or i.point = %(point)s) and (%(device)s::text is null or i.device = %(device)s);
+
+-- name: last_before
+select s.quantity, r.value, (extract(epoch from r.measured_at) * 1000)::bigint as at_ms
+from series as s cross join lateral (
+    select * from readings_between(array[s.id], timestamptz 'epoch' + %(from_ms)s * interval '1 millisecond',
+        timestamptz 'epoch' + (%(at_ms)s + 1) * interval '1 millisecond') as b
+    order by b.measured_at desc limit 1
+) as r
+where s.device = %(device)s and s.quantity = any(%(quantities)s::text[]);
+
+-- name: first_after
+select s.quantity, r.value, (extract(epoch from r.measured_at) * 1000)::bigint as at_ms
+from series as s cross join lateral (
+    select * from readings_between(array[s.id], timestamptz 'epoch' + %(at_ms)s * interval '1 millisecond', 'infinity') as b
+    order by b.measured_at limit 1
+) as r
+where s.device = %(device)s and s.quantity = any(%(quantities)s::text[]);
+
+-- name: readings_since
+select count(*)::bigint as total
+from readings_between(array(select id from series where device = %(device)s),
+    timestamptz 'epoch' + %(at_ms)s * interval '1 millisecond', 'infinity');
+
+-- name: taken_by
+select code from device
+where gateway = %(gateway)s and line = %(line)s and removed_at is null and address::bigint = %(address)s::bigint and code <> %(but)s;
+
+-- name: line_known
+select code from line where gateway = %(gateway)s and code = %(line)s and removed_at is null;
+
+-- name: device_present
+select code, profile, removed_at is not null as removed,
+    (select (extract(epoch from max(coalesce(i.removed_at, timestamptz 'infinity'))) * 1000)::bigint from installation as i where i.device = d.code
+     and i.removed_at is not null) as stayed_until_ms
+from device as d where code = %(code)s;
+
+-- name: closed_since
+select to_char(month, 'YYYY-MM') as code from closed_month where month >= %(month)s order by month;
+
+-- name: end_stay
+update installation set removed_at = timestamptz 'epoch' + %(at_ms)s * interval '1 millisecond', closing = %(closing)s::jsonb
+where id = %(installation)s and removed_at is null;
+
+-- name: begin_stay
+insert into installation (point, device, ct, pt, numerator, denominator, register, rollover, max_per_hour, opening, installed_at)
+values (%(point)s, %(device)s, %(ct)s, %(pt)s, %(numerator)s, %(denominator)s, %(register)s, %(rollover)s, %(max_per_hour)s, %(opening)s::jsonb,
+    timestamptz 'epoch' + %(at_ms)s * interval '1 millisecond')
+returning id;
+
+-- name: restore_device
+update device set removed_at = null where code = %(code)s;
+
+-- name: create_series_of
+insert into series (device, quantity)
+select %(new)s, quantity from series as s where device = %(old)s
+    and exists (select from readings_between(array[s.id], timestamptz 'epoch' + %(at_ms)s * interval '1 millisecond', 'infinity'))
+order by 2 on conflict do nothing;
+
+-- name: readings_to_adopt
+select n.id, (extract(epoch from r.measured_at) * 1000)::bigint, r.value, r.quality
+from series as o join series as n on n.device = %(new)s and n.quantity = o.quantity
+cross join lateral readings_between(array[o.id], timestamptz 'epoch' + %(at_ms)s * interval '1 millisecond', 'infinity') as r
+where o.device = %(old)s;
+
+-- name: touch_adopted
+insert into device_status (device, last_measured_at) select %(new)s, last_measured_at from device_status where device = %(old)s
+on conflict (device) do nothing;
+
+-- name: replacement_of_key
+select id, digest, answer from replacement where key = %(key)s;
+
+-- name: note_replacement
+insert into replacement (key, digest, point, old_device, new_device, old_installation, new_installation, removed_at, installed_at, closing, opening,
+    unreadable, carried, adopted, photos, person, reason, actor, request, answer)
+values (%(key)s, %(digest)s, %(point)s, %(old_device)s, %(new_device)s, %(old_installation)s, %(new_installation)s,
+    timestamptz 'epoch' + %(removed_at_ms)s * interval '1 millisecond', timestamptz 'epoch' + %(installed_at_ms)s * interval '1 millisecond',
+    %(closing)s::jsonb, %(opening)s::jsonb, %(unreadable)s, %(carried)s::jsonb, %(adopted)s, %(photos)s, %(person)s, %(reason)s, %(actor)s,
+    %(request)s::jsonb, '{}')
+returning id;
+
+-- name: note_answer
+update replacement set answer = %(answer)s::jsonb where id = %(id)s;
+
+-- name: photos_missing
+select p as code from unnest(%(photos)s::text[]) as p where not exists (select from attachment where sha256 = p);

@@ -98,7 +98,7 @@ def _points(plan: SitePlan, models: Mapping[str, Model]) -> Iterator[tuple[str, 
     """Measured points in the order of their devices, then virtual ones."""
     for _, _, device in plan.devices():
         name = device.name or Text(zh=device.id, en=device.id)
-        tree = {"role": device.role or "sub", "upstream": device.upstream, "terms": {}}
+        tree: Row = {"role": device.role or "sub", "upstream": device.upstream, "terms": {}}
         medium = medium_of(models[device.profile].kind).value
         yield device.stands_at, {"code": device.stands_at, "place": device.place, "medium": medium, **tree, **_name(name)}
     for point in plan.virtual_points:

@@ -10,7 +10,7 @@ from central.metering.model import LatestValue, Point
 from protocol.quantities import QUANTITIES, Kind
 
 _SQL = load_statements("central.metering")
-_MAX_TIME_MS = 253_402_300_799_000  # the year 9999
+MAX_TIME_MS = 253_402_300_799_000  # the year 9999
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ def curve(conn: Connection, device_code: str, quantity: str, from_ms: int, to_ms
     Beyond `max_points` readings they are thinned: registers and states keep the last value of equal time slices, other quantities the lowest and
     highest, so that no peak is lost. Every point is a real reading.
     """
-    from_ms, to_ms = max(0, from_ms), min(to_ms, _MAX_TIME_MS)
+    from_ms, to_ms = max(0, from_ms), min(to_ms, MAX_TIME_MS)
     missing = f"device {device_code!r} has no readings of {quantity!r}"
     series_id = one(conn, _SQL["curve_series"], Count, missing, device=device_code, quantity=quantity).total
     if to_ms <= from_ms:

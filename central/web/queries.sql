@@ -34,7 +34,7 @@ select g.code, g.name_zh, g.name_en, g.profile, g.kind, g.address, g.gateway, g.
 from paged as g join place as p on p.code = g.place
 left join lateral (
     select s.quantity, n.value from series as s
-    cross join lateral (select r.value from reading as r where r.series_id = s.id order by r.measured_at desc limit 1) as n
+    cross join lateral newest_reading(s.id) as n
     where s.device = g.code and s.quantity = any(%(main)s)
     order by array_position(%(main)s, s.quantity) limit 1
 ) as m on true

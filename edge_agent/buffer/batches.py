@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 
 from edge_agent.buffer.drafts import Kind
+from protocol.messages import checksum
 
 _HOUR_MS = 3_600_000
+_HEAD_BYTES = 400  # the identity stands at the front: schema, gateway (64 characters), three numbers, kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,10 @@ class Receipt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits for central, what the outbox occupies, and how far the current epoch is: stored, acked, and the lowest seq it still holds."""
+    """What waits for central, what the outbox occupies, and how far the current epoch is: stored, acked, and the lowest seq it still holds.
+
+    `payload_bytes` is an estimate.
+    """
 
     batches: int
     payload_bytes: int
@@ -54,3 +60,14 @@ class Backlog:
     last_seq: int
     acked_seq: int
     first_held_seq: int
+
+
+def names_itself(payload: bytes, generation: int, epoch: int, seq: int, kind: str) -> bool:
+    """Whether an intact payload says of itself what its row says of it. Only its first bytes are unpacked."""
+    head = zlib.decompressobj().decompress(payload, _HEAD_BYTES)
+    return b'"generation":%d,"epoch":%d,"seq":%d,"kind":"%s"' % (generation, epoch, seq, kind.encode()) in head
+
+
+def is_intact(payload: object, crc: object) -> bool:
+    """Whether stored bytes are those that were written; a damaged row may hold anything, nothing and text included."""
+    return isinstance(payload, bytes) and checksum(payload) == crc

@@ -27,7 +27,12 @@ LAYOUT = 1  # PRAGMA user_version
 _CHECKPOINT_PAGES = 256  # 1 MiB: a small WAL keeps the file's true size near what the quota counts
 _JOURNAL_LIMIT_BYTES = 1 << 20
 _BUSY_MS = 2_000  # only a status reader can hold us up, and only for one statement
-_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_CORRUPT = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_CONSTRAINT,  # the keys we write are counted from the file's own, so a clash means that it contradicts itself
+)
+_CHECKED_BYTES = 64 << 20  # months of backlog; a start must not wait for more than this to be read
 _TABLES: dict[str, tuple[dict[str, type], str | tuple[str, ...]]] = {
     "batch": (
         {"position": int, "kind": str, "created_ms": int, "count": int, "crc32c": int, "payload": bytes},
@@ -45,6 +50,7 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises sqlite3.DatabaseError if the file is not a usable database. The caller owns the only writing connection and serialises its use.
     """
     connection = sqlite3.connect(path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+    connection.text_factory = _text
     try:
         for pragma in (
             "journal_mode=WAL",
@@ -60,9 +66,20 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def check_structure(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise sqlite3.DatabaseError if the file's pages contradict each other, which a query may pass over in silence. Reads the whole file once."""
+    if path.stat().st_size > _CHECKED_BYTES:
+        return
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise contradiction(str(found))
+
+
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """Open the outbox beside its owner, for looking only."""
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_MS / 1000, isolation_level=None)
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_MS / 1000, isolation_level=None)
+    connection.text_factory = _text
+    return connection
 
 
 def own(directory: Path) -> int:
@@ -86,6 +103,13 @@ def is_corrupt(error: sqlite3.Error) -> bool:
     return code is not None and code & 0xFF in _CORRUPT
 
 
+def contradiction(text: str) -> sqlite3.DatabaseError:
+    """The error for damage that SQLite itself does not see."""
+    error = sqlite3.DatabaseError(text)
+    error.sqlite_errorcode, error.sqlite_errorname = sqlite3.SQLITE_CORRUPT, "SQLITE_CORRUPT"
+    return error
+
+
 @dataclass(frozen=True, slots=True)
 class Space:
     """Bytes that hold something (pages in use plus the write-ahead log), and bytes that can be written without the file growing."""
@@ -107,6 +131,11 @@ def space(connection: sqlite3.Connection, path: Path) -> Space:
 def wal(path: Path) -> Path:
     """The write-ahead log beside a database file."""
     return path.with_name(path.name + "-wal")
+
+
+def _text(raw: bytes) -> str:
+    """Text of a column; a flipped bit in it must not make its row unreadable."""
+    return raw.decode("utf-8", "replace")
 
 
 def _lay_out(connection: sqlite3.Connection) -> None:

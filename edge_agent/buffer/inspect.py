@@ -49,15 +49,13 @@ def _summary(db: sqlite3.Connection, path: Path, newest_batches: int) -> Summary
     if not held:
         raise NotFound(f"{path} is empty; the agent has not begun an epoch yet")
     current = held[-1]
-    count = "SELECT count(*) FROM batch WHERE position BETWEEN ? AND ?"
-    backlog = sum(db.execute(count, (epoch.position(epoch.acked + 1), epoch.position(epoch.last))).fetchone()[0] for epoch in held)
     return Summary(
         gateway=db.execute("SELECT gateway FROM epoch WHERE ordinal = ?", (current.ordinal,)).fetchone()[0],
         epoch=current.epoch,
         generation=current.generation,
         acked=current.acked,
         last=current.last,
-        backlog_batches=backlog,
+        backlog_batches=sum(epoch.last - epoch.acked for epoch in held),
         quarantined=db.execute("SELECT count(*) FROM quarantine").fetchone()[0],
         used_bytes=database.space(db, path).used_bytes,
         running=_is_owned(path.parent),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from edge_agent.buffer import database, epochs, salvage
+from edge_agent.buffer import database, epochs, log_check, salvage
 from edge_agent.buffer.epochs import Epoch
 from protocol.errors import StorageError
 
@@ -54,6 +54,11 @@ class OutboxFile:
         """Close for good."""
         self._open = False
         self._drop_connection()
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is an open database at this moment."""
+        return self._db is not None
 
     def held(self) -> list[Epoch]:
         """Every epoch there are rows or receipts of, in send order; the last is written to."""
@@ -100,8 +105,12 @@ class OutboxFile:
 
     def _owner(self) -> str | None:
         """Gateway the rows belong to; None for a new, an empty or a just salvaged outbox."""
+        if log_check.hides_commits(database.wal(self.path)):
+            self._rebuild(database.contradiction("the write-ahead log is damaged in its middle"))
+            return None
         try:
             with closing(database.connect(self.path)) as db:
+                database.check_structure(db, self.path)
                 epochs.load(db)
                 row = db.execute("SELECT gateway FROM epoch ORDER BY ordinal DESC LIMIT 1").fetchone()
                 return None if row is None else str(row[0])

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from edge_agent.buffer import database, epochs
+from edge_agent.buffer import database, epochs, log_check
+from edge_agent.buffer.batches import is_intact
 from edge_agent.buffer.epochs import Epoch
 from protocol.errors import CampusError
 from protocol.messages import MAX_PACKED_BYTES, MAX_UNPACKED_BYTES, BatchId, Columns, Event, checksum, decode_stored, encode_events
@@ -59,12 +60,15 @@ def rebuild(path: Path, gateway: str, now_ms: int) -> Report:
     """
     fresh = _fresh(path)
     _remove(fresh)
+    log_is_whole = not log_check.hides_commits(database.wal(path))
     with closing(database.connect(fresh)) as db:
         keeper = _Keeper(db, gateway, _old_marks(path), now_ms)
         whole = keeper.keep(_walk(path, gateway))
-        if not whole:
+        if not (whole and log_is_whole):
             keeper.keep(_carve(path, gateway))
         stand_ins = keeper.fill_gaps()
+    if database.wal(fresh).exists():
+        raise sqlite3.OperationalError("the salvaged rows are not all in the new file")  # closing could not move them there
     aside = set_aside(path, now_ms)
     fresh.rename(path)
     return Report(keeper.kept, stand_ins, keeper.last_ordinal, aside)
@@ -74,6 +78,7 @@ def finish_interrupted(path: Path) -> None:
     """Complete or discard a rebuild that a crash interrupted."""
     fresh = _fresh(path)
     if fresh.exists() and not path.exists():
+        _remove(path)  # the damaged one's log may still lie there; beside another database it would spoil that too
         fresh.rename(path)
     _remove(fresh)
 
@@ -176,16 +181,22 @@ class _BrokenOffError(Exception):
 
 
 def _walk(path: Path, gateway: str) -> Iterator[Found]:
-    """Rows SQLite can still read and whose bytes match their checksum; raises _BrokenOffError where it cannot go on."""
+    """Rows SQLite can still read and whose bytes match their checksum; raises _BrokenOffError where it cannot go on or left some out."""
+    unusable = 0
     try:
         with closing(database.connect_read_only(path)) as db:
             for created_ms, crc, payload in db.execute("SELECT created_ms, crc32c, payload FROM batch ORDER BY position"):
-                found = _recognise(payload, gateway, created_ms) if checksum(payload) == crc else None
+                found = _recognise(payload, gateway, created_ms) if is_intact(payload, crc) else None
                 if found is not None:
                     yield found
+                else:
+                    unusable += 1
     except sqlite3.Error as error:
         _LOG.warning("%s: SQLite stops at %s; carving the rest out of the raw bytes", path, error)
         raise _BrokenOffError from error
+    if unusable:
+        _LOG.warning("%s: %d rows are not what was written; carving for them in the raw bytes", path, unusable)
+        raise _BrokenOffError
 
 
 def _carve(path: Path, gateway: str) -> Iterator[Found]:

@@ -34,6 +34,8 @@ from central.db.pool import Connection, connect, open_pool
 from central.ingest.worker import Counters, filters, work
 from central.mqtt.session import Session
 from central.settings import BrokerSettings, IngestSettings
+from protocol.messages import Ack, decode_record
+from protocol.topics import Down, down
 from provisioning.rehearse.broker import CENTRAL_USER, BrokerFiles, find_mosquitto, write_broker_files
 from tests.faults import campus
 from tests.faults.book import Book
@@ -113,6 +115,10 @@ class Chain:
         """Accepted batches that are not in central's ledger yet."""
         return len({(entry.gateway, entry.epoch, entry.seq) for entry in list(self.book.entries)} - self.ledger())
 
+    def settled(self, messages: int) -> None:
+        """Wait until the workers in this process have dealt with so many messages."""
+        wait(lambda: sum(one.messages for one in self.counters) >= messages, WAIT_S, f"{messages} messages are dealt with")
+
     def ledger(self) -> set[tuple[str, int, int]]:
         """(gateway, epoch, seq) of every batch central has."""
         with connect(self.dsn) as conn:
@@ -187,6 +193,30 @@ class Broker:
         except OSError:
             return False
         return True
+
+
+class Receipts:
+    """Hears every receipt central gives, as any gateway would."""
+
+    def __init__(self, bed: Chain) -> None:
+        self._heard: list[tuple[str, Ack]] = []
+        self._session = Session(_broker_settings(bed), f"receipts-{secrets.token_hex(3)}", [down("+", Down.ACK)], 1000)
+
+    def __enter__(self) -> Receipts:
+        self._session.start()
+        wait(lambda: self._session.connected, WAIT_S, "the listener connects")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._session.stop()
+
+    def covered(self) -> set[tuple[str, int, int]]:
+        """(gateway, epoch, seq) of every batch a receipt was heard for."""
+        for message in self._session.take(10_000, 1 << 30, 0.05, 0):
+            self._heard.append((message.topic.split("/")[2], decode_record(Ack, message.payload)))
+            self._session.acknowledge([message])
+        ranges = [(gateway, ack.epoch, first, last) for gateway, ack in self._heard for first, last in ((1, ack.seq), *ack.also)]
+        return {(gateway, epoch, seq) for gateway, epoch, first, last in set(ranges) for seq in range(first, last + 1)}
 
 
 class Box:

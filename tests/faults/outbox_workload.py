@@ -5,7 +5,7 @@ It does what an agent does, in an order of chance, and says in the record (prelo
     stored g e s print n  append returned, n readings or events lie under this number: accepted
     seen   g e s print    the sender could have read, and sent, this batch
     ack    g e s          central has everything of the epoch up to s (said before the outbox is told)
-    renumber              batches may lie under two numbers from now on
+    renumber e            what waits of epoch e moves to another, piece by piece
     keeping, kept name version print    a settings document, before and after `keep`
 """
 
@@ -23,7 +23,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from edge_agent.buffer import database
+from edge_agent.buffer import database, drafts
 from edge_agent.buffer.batches import Limits, Receipt
 from edge_agent.buffer.outbox import Outbox
 from edge_agent.buffer.settings_store import Document, SettingsStore
@@ -34,6 +34,7 @@ GATEWAY = "gw-1"
 BEGUN_MS = 1_790_000_000_000
 _ACTIONS = {"readings": 60, "events": 10, "look": 8, "ack": 12, "purge": 4, "keep": 5, "renumber": 1}
 _KEEP_ACKED_MS = 60_000
+_BATCH = 30  # readings in a batch, so that one append is often several batches
 WEAKENED = {
     "normal": ("PRAGMA synchronous=NORMAL",),
     "off": ("PRAGMA synchronous=OFF",),
@@ -86,8 +87,9 @@ class _Workload:
         self._append([some_event(self._chance, self._clock_ms())])
 
     def _append(self, content: list[Any]) -> None:
-        before, intent = self.outbox.last_position, fingerprint(content)
-        mark("intent", [intent])
+        before = self.outbox.last_position
+        intent = [fingerprint(content[first : first + _BATCH]) for first in range(0, len(content), _BATCH)]
+        mark("intent", intent)
         try:
             (self.outbox.append_events if content[0].__class__.__name__ == "Event" else self.outbox.append_readings)(content)
         except QuotaExceeded:
@@ -95,7 +97,7 @@ class _Workload:
             return
         stored = self.outbox.pending(after=before, limit=100)
         prints = [(batch, unpacked(batch.payload)) for batch in stored]
-        if [fingerprint(found) for _, found in prints if not told_by_outbox(found)] != [intent]:
+        if [fingerprint(found) for _, found in prints if not told_by_outbox(found)] != intent:
             raise RuntimeError("an append returned and other batches than the ones given are there")
         for batch, found in prints:
             mark("stored", batch.generation, batch.epoch, batch.seq, fingerprint(found), batch.count)
@@ -139,7 +141,7 @@ class _Workload:
         mark("kept", document.name, document.version, document.body.hex()[:40], len(document.body))
 
     def _renumber(self) -> None:
-        mark("renumber")
+        mark("renumber", self.outbox.epoch)
         self.outbox.renumber()
         self._look()
 
@@ -155,8 +157,9 @@ def mark(*words: object) -> None:
 
 
 def _weaken(life: Life) -> None:
-    """Make the process work with settings that the product must not have."""
-    database._CHECKPOINT_PAGES = life.checkpoint_pages  # smaller than the product's: more checkpoints in a short life
+    """Make the process work with settings that the product must not have, and with small ones, so that more happens in a short life."""
+    drafts.MAX_READINGS = _BATCH
+    database._CHECKPOINT_PAGES = life.checkpoint_pages
     if life.weaken == "python_fsync":
         os.fsync = lambda _fd: None
     if life.weaken in WEAKENED:

@@ -16,6 +16,7 @@ from central.database import bring_up_to_date
 from central.db.embedded import embedded, prepare
 from central.db.pool import Connection, Pool, connect, open_pool
 from central.metering.import_plan import import_site_plan
+from central.metering.meters import Model
 from central.metering.model import PlanDiff
 from protocol.profile import DeviceKind
 
@@ -137,7 +138,10 @@ gateways:
         devices:
           - {id: w1, profile: acme/water, address: "00000000000003", place: b2}
 """
-KINDS = {"acme/one": DeviceKind.ELECTRICITY_METER, "acme/water": DeviceKind.WATER_METER}
+MODELS = {
+    "acme/one": Model(DeviceKind.ELECTRICITY_METER, "energy_active_forward", 1_000_000_000),
+    "acme/water": Model(DeviceKind.WATER_METER, "water_volume", 1_000_000_000),
+}
 
 
 @pytest.fixture
@@ -151,7 +155,7 @@ def import_plan() -> Callable[..., PlanDiff]:
     """`import_plan(conn, text, preview=False)` with the profiles the small plan names."""
 
     def run(conn: Connection, text: str = PLAN, preview: bool = False) -> PlanDiff:
-        return import_site_plan(conn, text, "plan.yaml", "tester", preview, kinds=KINDS)
+        return import_site_plan(conn, text, "plan.yaml", "tester", preview, models=MODELS)
 
     return run
 

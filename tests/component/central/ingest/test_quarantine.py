@@ -17,6 +17,7 @@ from central.ingest.store import Stored, store
 from central.ingest.verify import verify
 from central.metering.model import PlanDiff
 from central.mqtt.session import Message
+from protocol import messages
 from protocol.messages import CRC_PROPERTY, MAX_PACKED_BYTES, MAX_UNPACKED_BYTES, BatchId, columns, encode_readings
 from protocol.reading import Reading
 
@@ -34,7 +35,7 @@ def envelope(**changes: object) -> bytes:
     """A sound readings envelope with some keys changed."""
     sound = {"schema": 1, "gateway": "gw-1", "generation": 1, "epoch": 1, "seq": 1, "kind": "readings", "base_ms": NOW_MS}
     columns = {"series": [["m1", "voltage_a"]], "s": [0], "t": [0], "v": [1]}
-    return zlib.compress(orjson.dumps(sound | columns | changes))
+    return zlib.compress(orjson.dumps({key: value for key, value in (sound | columns | changes).items() if value is not ...}))
 
 
 POISON = {
@@ -42,7 +43,7 @@ POISON = {
     "wrong types": (envelope(v=["1"]), "message.invalid"),
     "columns of different length": (envelope(t=[0, 1]), "message.invalid"),
     "number beyond 64 bits": (envelope(v=[1 << 63]), "message.invalid"),
-    "unknown kind": (envelope(kind="songs"), "message.invalid"),
+    "unknown kind": (envelope(kind="songs"), "message.unknown_schema"),
     "not compressed": (b"hello", "message.corrupt"),
     "not JSON": (zlib.compress(b"hello"), "message.corrupt"),
     "zip bomb": (zlib.compress(bytes(MAX_UNPACKED_BYTES + 1)), "message.corrupt"),
@@ -122,6 +123,40 @@ def test_unknown_quantity_waits_for_a_newer_central(site: Connection, make_messa
     put(site, make_message(1, make_readings(1, quantity="happiness")))
 
     assert list_quarantined(site)[0][0].reason == "quantity.unknown"
+
+
+def test_one_bad_value_is_kept_as_evidence_and_its_neighbours_are_stored(site: Connection, wrap: Make):
+    payload = envelope(s=[0, 0, 0], t=[0, 1, 2], v=[1, 1 << 63, 3])
+
+    stored = put(site, wrap(payload, BATCH))
+
+    entries, _ = list_quarantined(site)
+    assert [(entry.reason, entry.seq) for entry in entries] == [("reading.unusable", 1)]
+    assert bytes(site.execute("select payload from quarantine").fetchall()[0][0]) == payload
+    assert (stored.readings, [ack(receipt).seq for receipt in stored.receipts]) == (2, [1])
+    assert site.execute("select value from reading order by measured_at").fetchall() == [(1,), (3,)]
+
+
+def test_reading_from_the_far_future_does_not_hold_up_its_neighbours(site: Connection, make_message: Make, make_readings: MakeReadings):
+    stored = put(site, make_message(1, [*make_readings(1), *make_readings(2, device="m2", at_ms=NOW_MS + 2 * 86_400_000)]))
+
+    entries, _ = list_quarantined(site)
+    assert [entry.reason for entry in entries] == ["message.future"]
+    assert "1 readings measured up to" in entries[0].message
+    assert (stored.readings, stored.quarantined) == (1, 1)
+    assert site.execute("select device from series join reading on id = series_id").fetchall() == [("m1",)]
+
+
+def test_message_of_a_newer_schema_is_kept_whole_and_stored_after_the_upgrade(site: Connection, monkeypatch: pytest.MonkeyPatch):
+    newer = envelope(schema=messages.READINGS_SCHEMA + 1, series=..., s=..., devices=["m1"], quantities=["voltage_a"], d=[0], k=[0], colour="blue")
+    put(site, Message("ce/v1/gw-1/up/data", newer, {}))
+    assert replay(site, NOW_MS) == 0
+
+    monkeypatch.setattr(messages, "READABLE_BATCHES", range(1, messages.READINGS_SCHEMA + 2))
+
+    assert replay(site, NOW_MS) == 1
+    assert site.execute("select value from reading").fetchall() == [(1,)]
+    assert replay(site, NOW_MS) == 0
 
 
 def test_replay_stores_what_the_new_plan_knows(

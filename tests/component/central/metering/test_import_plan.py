@@ -8,12 +8,16 @@ import pytest
 
 from central.db.pool import Connection
 from central.metering.import_plan import import_site_plan
+from central.metering.meters import Model
 from central.metering.model import Change, PlanDiff, PlanRow
 from protocol.errors import ConfigError
 from protocol.messages import LinesDocument, decode_record
 from protocol.profile import DeviceKind
 
-KINDS = {"acme/one": DeviceKind.ELECTRICITY_METER, "acme/water": DeviceKind.WATER_METER}
+MODELS = {
+    "acme/one": Model(DeviceKind.ELECTRICITY_METER, "energy_active_forward", 1_000_000_000),
+    "acme/water": Model(DeviceKind.WATER_METER, "water_volume", 1_000_000_000),
+}
 Import = Callable[..., PlanDiff]
 
 
@@ -121,7 +125,7 @@ def test_removed_gateway_is_told_to_poll_nothing(site: Connection, import_plan: 
 )
 def test_bad_plan_is_refused_with_its_line_and_changes_nothing(site: Connection, plan: str, before: str, after: str, told: str):
     with pytest.raises(ConfigError, match=told):
-        import_site_plan(site, plan.replace(before, after), "plan.yaml", "tester", False, kinds=KINDS)
+        import_site_plan(site, plan.replace(before, after), "plan.yaml", "tester", False, models=MODELS)
 
     assert site.execute("select count(*) from site_plan").fetchone() == (1,)
 

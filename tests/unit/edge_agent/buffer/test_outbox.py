@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge_agent.buffer import outbox as outbox_module
 from edge_agent.buffer.batches import Limits, Receipt
+from edge_agent.buffer.inspect import inspect
 from protocol.errors import QuotaExceeded, StorageBusy, StorageError
 from protocol.messages import MAX_READINGS, Event, checksum, decode_stored
 from protocol.reading import Reading, SeriesKey
 
 DAY_MS = 86_400_000
 SMALL = Limits(quota_bytes=2 << 20, min_free_bytes=0)
+
+
+def append_on_a_full_disk(outbox, readings, monkeypatch):
+    def fail(_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr(outbox_module, "checksum", fail)
+        outbox.append_readings(readings)
 
 
 def contents(outbox):
@@ -271,6 +283,19 @@ def test_renumbering_carries_unacked_batches_to_a_new_epoch(open_outbox, reading
     assert [columns.value[0] for _, columns in found] == list(range(10, 120))
 
 
+def test_receipt_is_on_the_disk_with_the_next_commit_even_if_the_one_before_failed(open_outbox, readings, tmp_path, monkeypatch):
+    outbox = open_outbox()
+    outbox.append_readings(readings(1))
+    outbox.acknowledge(1, outbox.epoch, 1)
+    with pytest.raises(StorageError):
+        append_on_a_full_disk(outbox, readings(1), monkeypatch)
+    assert inspect(tmp_path, 1).acked == 0
+
+    outbox.append_readings(readings(1))
+
+    assert inspect(tmp_path, 1).acked == 1
+
+
 def test_range_answers_for_batches_that_are_gone(open_outbox, readings, wall):
     outbox = open_outbox()
     for _ in range(2):
@@ -347,17 +372,13 @@ def test_receipt_that_could_not_be_written_is_before_its_rows_are_deleted(open_o
     outbox = open_outbox()
     for _ in range(3):
         outbox.append_readings(readings(1))
-    with monkeypatch.context() as full_disk:
-        full_disk.setattr(outbox, "_mark", _refuse_to_write)
-        outbox.acknowledge(1, outbox.epoch, 3)
+    outbox.acknowledge(1, outbox.epoch, 3)
+    with pytest.raises(StorageError):
+        append_on_a_full_disk(outbox, readings(1), monkeypatch)
     assert outbox._delete_acked(None) == 3
     outbox.close()
 
     assert open_outbox().append_readings(readings(1)) == 4
-
-
-def _refuse_to_write(db, epoch):
-    raise StorageError("disk full")
 
 
 def test_room_inside_the_file_counts_on_a_nearly_full_file_system(open_outbox, bulky, monkeypatch, wall):
