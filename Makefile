@@ -6,7 +6,7 @@ PORT ?=
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench smoke docs format clean
+.PHONY: help demo test check bench faults smoke docs format clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,10 @@ smoke: ## start the demo, use it in a browser, stop it; screenshots in build/scr
 	@$(PYTHON) scripts/setup.py test
 # CI: without a browser it fails, it does not skip
 	CI=true $(PY) -m pytest -s tests/e2e/test_smoke.py
+
+faults: ## break it on purpose, all of it (an hour or so), or some: make faults [ONLY=f02,f05] [SEED=1]
+	@$(PYTHON) scripts/setup.py test
+	$(PY) -m tests.faults $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
 
 bench: ## the benchmarks, or some: make bench [NAMES="ingest lines"]; results in bench/RESULTS.md
 	@$(PYTHON) scripts/setup.py demo

@@ -9,9 +9,11 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from central.database import bring_up_to_date, database, ensure_schema
 from central.db.pool import Connection, connect
@@ -65,6 +67,28 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--out", required=True, type=Path, metavar="FILE", help="file to write the token to (mode 0600); must not exist")
     create.set_defaults(command=_token_create)
 
+    storage = commands.add_parser("storage", help="how readings are kept: status, pack, retention").add_subparsers(required=True, metavar="ACTION")
+    kept = storage.add_parser("status", help="bytes, horizon, last packing", description="Exit status 0 when the database is up, else 3.")
+    kept.add_argument("--json", action="store_true", help="machine-readable output")
+    kept.set_defaults(command=_storage_status)
+    pack = storage.add_parser("pack", help="pack (or compress) all readings before the horizon now; the leader does it by itself in small pieces")
+    pack.set_defaults(command=_storage_pack)
+    retain = storage.add_parser("retain", help="show what retention (setting storage.keep_months) would remove; with --apply remove it")
+    retain.add_argument("--apply", action="store_true", help="remove it, with an entry in the audit log; without: a dry run")
+    retain.set_defaults(command=_storage_retain)
+
+    consumption = commands.add_parser("consumption", help="what is computed from readings").add_subparsers(required=True, metavar="ACTION")
+    proof = consumption.add_parser(
+        "check",
+        help="prove that figures are what the readings say",
+        description="Computes days from raw readings and sums from days, and compares. Exit status 0 when all of it agrees, else 1.",
+    )
+    proof.add_argument("--days", type=int, metavar="N", help="look at the last N days only; default: all")
+    proof.add_argument("--all", action="store_true", help="look at every point; default: a sample (setting consumption.check_points)")
+    proof.add_argument("--repair", action="store_true", help="have what does not agree computed again")
+    proof.add_argument("--json", action="store_true", help="machine-readable output")
+    proof.set_defaults(command=_consumption_check)
+
     state = commands.add_parser("status", help="tell how database and fleet are", description="Exit status 0 when the database is up, else 3.")
     state.add_argument("--json", action="store_true", help="machine-readable output")
     state.set_defaults(command=_status)
@@ -108,10 +132,55 @@ def _token_create(settings: Settings, options: argparse.Namespace) -> int:
     return 0
 
 
+def _storage_status(settings: Settings, options: argparse.Namespace) -> int:
+    facts = status(settings)
+    _tell(facts.get("storage", facts), options.json)
+    return 0 if facts["database"] == "ok" else _EXIT_DOWN
+
+
+def _storage_pack(settings: Settings, _options: argparse.Namespace) -> int:
+    from central.storage.rounds import pack_all
+
+    with _ready(settings) as conn:
+        _say(f"packed {pack_all(conn, settings.storage, int(time.time() * 1000))} readings")
+    return 0
+
+
+def _storage_retain(settings: Settings, options: argparse.Namespace) -> int:
+    from central.storage.retain import plan_retention, retain
+
+    now_ms, keep = int(time.time() * 1000), settings.storage.keep_months
+    with _ready(settings) as conn:
+        removal = retain(conn, now_ms, keep, "command line") if options.apply else plan_retention(conn, now_ms, keep)
+    if removal.before_ms is None:
+        _say("nothing to remove: storage.keep_months is 0 (for ever), or no month that old is closed")
+    else:
+        until = datetime.fromtimestamp(removal.before_ms / 1000, UTC)
+        _say(f"{'removed' if options.apply else 'would remove'} {removal.readings} readings from before {until:%Y-%m-%d} UTC")
+    return 0
+
+
+def _consumption_check(settings: Settings, options: argparse.Namespace) -> int:
+    from central.consumption.check import check, told
+
+    def progress(done: int, total: int) -> None:
+        sys.stderr.write(f"\rchecked {done} of {total} points" + ("\n" if done == total else ""))
+
+    sample = None if options.all else settings.consumption.check_points
+    with _ready(settings) as conn:
+        result = check(conn, datetime.now(UTC), options.days, sample, options.repair, progress)
+    _say(json.dumps(told(result), ensure_ascii=False) if options.json else "\n".join(f"{name}: {value}" for name, value in told(result).items()))
+    return _EXIT_ERROR if result.mismatches else 0
+
+
 def _status(settings: Settings, options: argparse.Namespace) -> int:
     facts = status(settings)
-    _say(json.dumps(facts, ensure_ascii=False) if options.json else "\n".join(f"{name}: {value}" for name, value in facts.items()))
+    _tell(facts, options.json)
     return 0 if facts["database"] == "ok" else _EXIT_DOWN
+
+
+def _tell(facts: Mapping[str, Any], as_json: bool) -> None:
+    _say(json.dumps(facts, ensure_ascii=False) if as_json else "\n".join(f"{name}: {value}" for name, value in facts.items()))
 
 
 def _roles(text: str) -> tuple[Role, ...]:

@@ -13,14 +13,16 @@ from collections.abc import Callable, Collection
 from enum import StrEnum
 from functools import partial
 
+from central.consumption.rounds import consume
 from central.context import Central
 from central.database import database, ensure_schema
 from central.db.pool import open_pool
-from central.ingest.worker import Counters, filters, work
-from central.jobs.leader import lead
+from central.ingest.worker import HISTORY, LIVE, Counters, filters, work
+from central.jobs.leader import CONSUMPTION_LOCK, lead
 from central.jobs.rounds import lead_rounds
 from central.mqtt.session import Session
 from central.settings import Settings
+from protocol.topics import Up
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ def run_roles(settings: Settings, roles: Collection[Role]) -> None:
     with database(settings) as dsn:
         ensure_schema(settings, dsn, stop)
         limits = settings.database
-        size = limits.pool_size + settings.ingest.workers
+        size = limits.pool_size + settings.ingest.workers + settings.ingest.backfill_workers
         timeouts = {"statement_timeout_s": limits.statement_timeout_s, "lock_timeout_s": limits.lock_timeout_s}
         with open_pool(dsn, max_size=size, **timeouts) as pool:
             central = Central(settings, pool, time.time, dsn)
@@ -63,10 +65,15 @@ def run_roles(settings: Settings, roles: Collection[Role]) -> None:
 def _start(central: Central, roles: Collection[Role], stop: threading.Event) -> list[threading.Thread]:
     threads = []
     if Role.INGEST in roles:
-        names = [f"ingest-{number}" for number in range(central.settings.ingest.workers)]
-        threads += [_thread(name, stop, partial(_ingest, central, name, stop)) for name in names]
+        for lane, channels, count in (
+            ("live", LIVE, central.settings.ingest.workers),
+            ("backfill", HISTORY, central.settings.ingest.backfill_workers),
+        ):
+            names = [f"ingest-{lane}-{number}" for number in range(count)]
+            threads += [_thread(name, stop, partial(_ingest, central, name, channels, stop)) for name in names]
     if Role.JOBS in roles:
         threads.append(_thread("jobs", stop, partial(_jobs, central, stop)))
+        threads.append(_thread("consumption", stop, partial(_consumption, central, stop)))
     return threads
 
 
@@ -74,8 +81,12 @@ def _jobs(central: Central, stop: threading.Event) -> None:
     lead(central.dsn, stop, lambda still_leader, _epoch: lead_rounds(central, _client("jobs"), stop, still_leader))
 
 
-def _ingest(central: Central, name: str, stop: threading.Event) -> None:
-    session = Session(central.settings.broker, _client(name), filters(), central.settings.ingest.window)
+def _consumption(central: Central, stop: threading.Event) -> None:
+    lead(central.dsn, stop, lambda still_leader, _epoch: consume(central, stop, still_leader), CONSUMPTION_LOCK)
+
+
+def _ingest(central: Central, name: str, channels: Collection[Up], stop: threading.Event) -> None:
+    session = Session(central.settings.broker, _client(name), filters(channels), central.settings.ingest.window)
     session.start()
     try:
         work(session, central.pool, central.settings.ingest, central.clock, stop, Counters())

@@ -54,9 +54,13 @@ class WebSettings(Record):
 
 
 class IngestSettings(Record):
-    """`commit_*`: a group is committed when any of the three is reached. `window`: messages the broker may send ahead of our acks."""
+    """`commit_*`: a group is committed when any of the three is reached. `window`: messages the broker may send ahead of our acks.
+
+    `workers` take what is reported live, `backfill_workers` what gateways caught up with: neither waits behind the other.
+    """
 
     workers: int = Field(default=2, ge=1, le=32)
+    backfill_workers: int = Field(default=1, ge=1, le=32)
     commit_messages: int = Field(default=50, ge=1, le=500)
     commit_bytes: int = Field(default=1 << 20, ge=1024, le=64 << 20)
     commit_wait_ms: int = Field(default=20, ge=0, le=1000)
@@ -70,6 +74,23 @@ class JobsSettings(Record):
     quarantine_keep_days: int = Field(default=365, ge=7, le=3650)
 
 
+class StorageSettings(Record):
+    """How readings are kept. `hot_days`: as rows, before they are packed or compressed; no shorter than the longest outage to be expected.
+
+    `keep_months`: raw readings older than that are removed once their months are closed; 0 keeps them for ever, anything below 24 counts as 24.
+    """
+
+    hot_days: int = Field(default=14, ge=7, le=365)
+    keep_months: int = Field(default=0, ge=0, le=1200)
+
+
+class ConsumptionSettings(Record):
+    """The nightly proof that figures are what the readings say: of so many points (others every night), over so many days."""
+
+    check_points: int = Field(default=300, ge=1, le=100_000)
+    check_days: int = Field(default=3, ge=1, le=366)
+
+
 class Settings(Record):
     """Everything central can be told."""
 
@@ -79,6 +100,8 @@ class Settings(Record):
     web: WebSettings = WebSettings()
     ingest: IngestSettings = IngestSettings()
     jobs: JobsSettings = JobsSettings()
+    storage: StorageSettings = StorageSettings()
+    consumption: ConsumptionSettings = ConsumptionSettings()
 
 
 _ADAPTER = TypeAdapter(Settings)

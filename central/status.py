@@ -11,6 +11,7 @@ from central.db.migrate import pending
 from central.db.pool import DatabaseError, connect
 from central.metering.overview import site_overview
 from central.settings import Settings
+from central.storage.status import storage_status
 
 
 def status(settings: Settings) -> dict[str, Any]:
@@ -22,6 +23,6 @@ def status(settings: Settings) -> dict[str, Any]:
         with connect(dsn, autocommit=True) as conn:
             if missing := pending(conn):
                 return {"database": "behind", "pending_migrations": missing}
-            return {"database": "ok", "edition": detect(conn).value, **asdict(site_overview(conn))}
+            return {"database": "ok", "edition": detect(conn).value, "storage": storage_status(conn), **asdict(site_overview(conn))}
     except DatabaseError as error:
         return {"database": "unreachable", "error": str(error).strip()}

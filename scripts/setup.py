@@ -20,7 +20,15 @@ from steps import CACHE, ROOT, SetupError, Step, run_command, run_steps, say
 _OLDEST_PYTHON = (3, 11)
 _PYTHON = ROOT / ".venv" / "bin" / "python"
 _VENDORED = ROOT / "central" / "web" / "static" / "vendor"
-_TEST_PROGRAMS = {"chromium": "chromium", "mbpoll": "mbpoll"}  # program -> package
+_TEST_PROGRAMS = {  # program -> package; from gcc on for the fault scenarios
+    "chromium": "chromium",
+    "mbpoll": "mbpoll",
+    "gcc": "gcc",
+    "ip": "iproute2",
+    "nft": "nftables",
+    "openssl": "openssl",
+}
+_TEST_HEADERS = {Path("/usr/include/stdio.h"): "libc6-dev"}  # file -> package
 _TEST_LIBRARIES = {"atomic": "libatomic1"}  # library -> package; the node that playwright carries needs it
 _FONTS = Path("/usr/share/fonts/opentype/noto")
 
@@ -135,6 +143,7 @@ def _install_test_programs() -> str:
 def _missing_test_packages() -> list[str]:
     missing = [package for program, package in _TEST_PROGRAMS.items() if find_program(program) is None]
     missing += [package for library, package in _TEST_LIBRARIES.items() if find_library(library) is None]
+    missing += [package for header, package in _TEST_HEADERS.items() if not header.exists()]
     return missing if any(_FONTS.glob("NotoSansCJK*")) else [*missing, "fonts-noto-cjk"]
 
 

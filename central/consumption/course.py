@@ -6,9 +6,12 @@ A step that is not is settled by what comes after it:
 2. a later reading goes on from the last good one: what lies between was bad and is rejected;
 3. otherwise the meter counts on a new level: BASELINE, the step to it is unknown, and a person should look (`Doubt`).
 
-**Where judging may be taken up again.** Let R be an accepted reading, R2 the reading after it, both before everything that has changed since, and
-no verdict in [R - LOOK_AHEAD, R2]. Then `judge` anchored at R gives from R on exactly what judging the whole stay gives; nothing before R changes.
+**Where judging may be taken up.** Let R be an accepted reading, R2 the reading after it, both before everything that has changed since, and no
+verdict in [R - LOOK_AHEAD, R2]. Then `judge` anchored at R gives from R on exactly what judging the whole stay gives; nothing before R changes.
 R's value must be the one in `Course.accepted` (a day's `first` and `last` keep it): that of a held reading differs from what was read.
+**Where it may be left.** Let Q be accepted with the same value before and now (a day's `last` that did not change), later than everything that has
+changed, and the reading after it without verdict before and now. Then nothing after Q differs. That Q is accepted in both is not enough.
+
 Samples reach from R to the newest reading, or at least LOOK_AHEAD and one reading past the last day that is kept. Where they do not reach to the
 end of the stay, pass it with `closing=None`.
 """
@@ -180,7 +183,7 @@ class _Walk:
 
     def _resumption(self, here: int) -> int | None:
         """The first reading in sight that goes on from the base, and not from what has been read since."""
-        end = bisect_right(self.at, self.at[here] + LOOK_AHEAD_MS)
+        end = self._horizon(here)
         from_base = self._going_on(here + 1, end)
         if not from_base:
             return None
@@ -194,6 +197,10 @@ class _Walk:
                 return index  # a register that stood still and then meets the old one was stuck
             last = index if goes_on else last
         return None
+
+    def _horizon(self, here: int) -> int:
+        """The end of what is looked at to settle a reading: LOOK_AHEAD, and the reading after it however late it comes."""
+        return min(max(bisect_right(self.at, self.at[here] + LOOK_AHEAD_MS), here + 2), len(self.at))
 
     def _going_on(self, start: int, end: int) -> list[int]:
         """Indices in [start, end) that are plausible from the base."""
@@ -216,10 +223,9 @@ class _Walk:
             self.fate[index] = (Verdict.REJECTED, "dip" if self.value[index] < self.kept[self.base] else "spike")
 
     def _start_level(self, here: int) -> None:
-        horizon = self.at[here] + LOOK_AHEAD_MS
-        if self.at[-1] < horizon and not self.closed:
+        if self.at[-1] < self.at[here] + LOOK_AHEAD_MS and not self.closed:
             self._keep_open(self.at[here])
-        level = self._level(here, bisect_right(self.at, horizon))
+        level = self._level(here, self._horizon(here))
         level = here if level is None else level
         self._reject(here, level)
         fall = self.value[level] < self.kept[self.base]

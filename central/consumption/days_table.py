@@ -55,7 +55,7 @@ def to_row(point_id: int, figures: DayFigures) -> DayRow | None:
         raise Refused(
             f"a quarter of an hour of {figures.day} would hold {int(slots.max())}, more than a slot can; check ratio and meter constant of the point"
         )
-    first, last = figures.first or (None, None), figures.last or (None, None)
+    (first_at_ms, first_value), (last_at_ms, last_value) = figures.first or (None, None), figures.last or (None, None)
     whole = bool(((known_s == 0) | (known_s == SLOT_S)).all())
     return DayRow(
         point_id,
@@ -68,8 +68,10 @@ def to_row(point_id: int, figures: DayFigures) -> DayRow | None:
         _bits(figures.seen),
         _bits(figures.made_up) if figures.made_up.any() else None,
         _array(figures.rates),
-        *first,
-        *last,
+        first_at_ms,
+        first_value,
+        last_at_ms,
+        last_value,
         figures.pending,
     )
 
@@ -98,7 +100,8 @@ def parse_integers(text: str) -> Integers:
 
 def flags(text: str) -> Flags:
     """A bit string as booleans."""
-    return np.frombuffer(text.encode(), np.uint8) == ord("1")
+    marks: Flags = np.frombuffer(text.encode(), np.uint8) == ord("1")
+    return marks
 
 
 @dataclass(frozen=True, slots=True)

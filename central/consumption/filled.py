@@ -68,10 +68,10 @@ def _long(samples: Samples, start: int, end: int, least_ms: int) -> bool:
 
 
 def _straight(samples: Samples, start: int, end: int, step: int) -> bool:
-    """Whether the readings lie within a step of the line between the first and the last of them, and that line rises."""
+    """Whether the readings lie within a step of the line between the first and the last of them."""
     at_ms, value = (samples.at_ms[start : end + 1] - samples.at_ms[start]).tolist(), (samples.value[start : end + 1] - samples.value[start]).tolist()
     length, rise = at_ms[-1], value[-1]
-    return rise > 0 and all(abs(here * length - passed * rise) <= step * length for passed, here in zip(at_ms, value, strict=True))
+    return all(abs(here * length - passed * rise) <= step * length for passed, here in zip(at_ms, value, strict=True))
 
 
 def _level_rows(rises: list[int], start: int, step: int) -> Iterator[tuple[int, int]]:

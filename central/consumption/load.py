@@ -11,12 +11,13 @@ from fractions import Fraction
 import numpy as np
 
 from central.consumption.model import LOOK_AHEAD_MS, Flags, Integers, Stay
-from central.db.copy import copy_out
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows
-from central.ingest.pack import unpack
+from protocol.site_plan import Site
 
 _SQL = load_statements("central.consumption")
+_EPOCH_2000_MS = 946_684_800_000
+_ZONE = str(Site.model_fields["timezone"].default)
 # What can pass a meter in an hour where nobody said it, register base units: the largest meter connected without transformers carries 3 x 100 A
 # (66 kW), those behind transformers count less; a DN100 water meter is overloaded beyond 50 m3/h.
 MAX_PER_HOUR = {"electricity": 100_000, "water": 50_000}
@@ -75,6 +76,12 @@ class Read:
 NO_READINGS = Read(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))
 
 
+def site_zone(conn: Connection) -> str:
+    """The name of the zone whose days count; the plan's default before there is a plan."""
+    row = conn.execute(_SQL["zone"]).fetchone()
+    return str(row[0]) if row and row[0] else _ZONE
+
+
 def load_stays(conn: Connection, ids: Collection[int]) -> dict[int, list[PointStay]]:
     """Stays of the points whose register is known, in order."""
     found: dict[int, list[PointStay]] = defaultdict(list)
@@ -109,15 +116,18 @@ def load_readings(conn: Connection, windows: Sequence[Window]) -> dict[int, Read
         "from_ms": [one.from_ms for one in windows],
         "until_ms": [one.until_ms for one in windows],
     }
-    found = unpack(copy_out(conn, _SQL["copy_readings"], columns))
-    order = np.lexsort((found.measured_at_ms, found.series_id))
-    series, at_ms, value, quality = found.series_id[order], found.measured_at_ms[order], found.value[order], found.quality[order]
-    starts = np.flatnonzero(np.diff(series, prepend=-1))
-    ends = np.append(starts[1:], len(series))
-    return {
-        int(series[first]): Read(at_ms[first:last], value[first:last], quality[first:last])
-        for first, last in zip(starts.tolist(), ends.tolist(), strict=True)
-    }
+    with conn.cursor(binary=True) as cursor:
+        found = cursor.execute(_SQL["readings"], columns).fetchall()
+    return {series_id: Read(_at_ms(at), _integers(value, ">i8"), _integers(quality, ">i2")) for series_id, at, value, quality in found}
+
+
+def _at_ms(data: bytes) -> Integers:
+    """Instants as PostgreSQL sends them: microseconds since 2000."""
+    return _integers(data, ">i8") // 1000 + _EPOCH_2000_MS
+
+
+def _integers(data: bytes, kind: str) -> Integers:
+    return np.frombuffer(data, kind).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)

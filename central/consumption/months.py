@@ -6,8 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import date
 
-from central.consumption.days import month_bounds, month_of, next_month
-from central.consumption.days_table import DayChange
+from central.consumption.days import month_bounds, next_month
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows, run
 
@@ -29,9 +28,8 @@ class MonthRow:
     rates: str
 
 
-def refresh_months(conn: Connection, zone: str, changes: Collection[DayChange], reason: str) -> int:
-    """Write the months of changed days anew; for closed ones enter the difference. Returns how many months changed."""
-    keys = sorted({(point, month_of(day)) for point, day in (change.key for change in changes)})
+def refresh_months(conn: Connection, zone: str, keys: Collection[Key], reason: str) -> int:
+    """Write months anew from their days; for closed ones enter the difference. Returns how many months changed."""
     due, present = months_of_days(conn, zone, keys), present_months(conn, keys)
     written = [row for key, row in due.items() if row != present.get(key)]
     gone = [key for key in present if key not in due]
@@ -40,7 +38,7 @@ def refresh_months(conn: Connection, zone: str, changes: Collection[DayChange], 
     if gone:
         run(conn, _SQL["delete_months"], **_columns(gone))
     changed = [(row.point_id, row.month) for row in written] + gone
-    _adjust(conn, changed, reason)
+    adjust(conn, changed, reason)
     return len(changed)
 
 
@@ -75,7 +73,7 @@ def last_closed(conn: Connection) -> date | None:
     return row[0] if row else None
 
 
-def _adjust(conn: Connection, changed: Collection[Key], reason: str) -> None:
+def adjust(conn: Connection, changed: Collection[Key], reason: str) -> None:
     """Closed figures plus adjustments must give what is known today: enter what is missing to that into the first open month."""
     newest = last_closed(conn)
     closed = [key for key in changed if newest is not None and key[1] <= newest]

@@ -178,13 +178,16 @@ def _store(conn: Connection, present: Mapping[Key, PlaceDay], sums: Mapping[Key,
         run(conn, _SQL["write_place_days"], **_fields(written, PlaceDay))
     if gone:
         run(conn, _SQL["delete_place_days"], **_columns(gone, "days"))
-    keys = {(row.place, row.medium, month_of(row.day)) for row in written} | {(place, medium, month_of(day)) for place, medium, day in gone}
-    if keys:
-        _store_months(conn, sorted(keys))
+    refresh_place_months(
+        conn, sorted({(place, medium, month_of(day)) for place, medium, day in [*gone, *((w.place, w.medium, w.day) for w in written)]})
+    )
     return len(written) + len(gone)
 
 
-def _store_months(conn: Connection, keys: Sequence[Key]) -> None:
+def refresh_place_months(conn: Connection, keys: Sequence[Key]) -> None:
+    """Write places' months anew from their days where they differ."""
+    if not keys:
+        return
     due, present = months_of_days(conn, keys), present_months(conn, keys)
     written = [row for key, row in due.items() if row != present.get(key)]
     gone = [key for key in present if key not in due]

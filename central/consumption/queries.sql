@@ -69,14 +69,14 @@ left join lateral (
     order by d.day desc limit 1
 ) as r on true;
 
--- name: copy_readings
-copy (
-    select r.series_id, r.measured_at, r.value, r.quality
-    from unnest(%(ids)s::bigint[], %(from_ms)s::bigint[], %(until_ms)s::bigint[]) as w (series_id, from_ms, until_ms)
-    cross join lateral readings_between(array[w.series_id], timestamptz 'epoch' + w.from_ms * interval '1 millisecond',
-        coalesce(timestamptz 'epoch' + w.until_ms * interval '1 millisecond', timestamptz 'infinity')) as r
-    where r.quality <> 1
-) to stdout (format binary);
+-- name: readings
+select r.series_id, string_agg(timestamptz_send(r.measured_at), '' order by r.measured_at), string_agg(int8send(r.value), '' order by r.measured_at),
+    string_agg(int2send(r.quality), '' order by r.measured_at)
+from unnest(%(ids)s::bigint[], %(from_ms)s::bigint[], %(until_ms)s::bigint[]) as w (series_id, from_ms, until_ms)
+cross join lateral readings_between(array[w.series_id], timestamptz 'epoch' + w.from_ms * interval '1 millisecond',
+    coalesce(timestamptz 'epoch' + w.until_ms * interval '1 millisecond', timestamptz 'infinity')) as r
+where r.quality <> 1
+group by r.series_id;
 
 -- name: verdicts
 select v.series_id, (extract(epoch from v.measured_at) * 1000)::bigint as at_ms, v.verdict, v.reason
@@ -95,7 +95,8 @@ with recursive chain (point) as (
     union
     select h.upstream from chain join point_position as h on h.point = chain.point where h.upstream is not null
 )
-select h.point, m.id as point_id, m.medium, h.place, h.upstream, h.role, greatest(h.valid_from, date '0001-01-01') as valid_from,
+select h.point, m.id as point_id, m.medium, h.place, h.upstream,
+    case when exists (select from installation as i where i.point = h.point and i.register is not null) then h.role else 'check' end as role, greatest(h.valid_from, date '0001-01-01') as valid_from,
     least(h.valid_to, (m.removed_at at time zone %(zone)s)::date + 1, date '9999-12-31') as valid_to
 from chain join point_position as h on h.point = chain.point join metering_point as m on m.code = h.point
 order by h.point, h.valid_from;
@@ -269,8 +270,8 @@ select point_id, timestamptz 'epoch' + from_ms * interval '1 millisecond', times
 from unnest(%(ids)s::integer[], %(from_ms)s::bigint[], %(to_ms)s::bigint[]) as w (point_id, from_ms, to_ms);
 
 -- name: take_dirty_places
-select id, place, reason, greatest(from_day, (select min(day) from consumption_day)) as from_day,
-    least(to_day, (select max(day) from consumption_day)) as to_day
+select id, place, reason, greatest(from_day, (select coalesce(min(day), date '2000-01-02') from consumption_day)) as from_day,
+    least(to_day, (select coalesce(max(day), date '2000-01-01') from consumption_day)) as to_day
 from dirty_place order by id limit %(limit)s;
 
 -- name: forget_dirty_places
@@ -361,3 +362,213 @@ from finding where id = %(id)s;
 
 -- name: resolve_finding
 update finding set resolved_at = now(), resolution = %(resolution)s where id = %(id)s;
+
+-- name: month_state
+with counted as (
+    select m.id, sum(extract(epoch from least(i.removed_at, %(end_at)s) - greatest(i.installed_at, %(start_at)s)))::bigint as due_s
+    from metering_point as m join installation as i on i.point = m.code
+    where i.register is not null and i.installed_at < %(end_at)s and coalesce(i.removed_at, timestamptz 'infinity') > %(start_at)s and exists (
+        select from point_position as h
+        where h.point = m.code and h.role not in ('check', 'virtual') and h.valid_from < %(next)s and h.valid_to > %(month)s)
+    group by m.id
+)
+select exists (select from closed_month where month = %(month)s) as closed, count(*) as points, count(*) filter (where f.known_s > 0) as with_figures,
+    count(*) filter (where f.measured) as measured, coalesce(sum(c.due_s), 0)::bigint as due_s,
+    coalesce(sum(least(f.known_s, c.due_s)), 0)::bigint as known_s,
+    (select count(*) from finding as f where f.resolved_at is null and f.at < %(end_at)s and coalesce(f.until, f.at) >= %(start_at)s) as findings,
+    (select count(*) from arrival) + (select count(*) from dirty where from_at < %(end_at)s and to_at >= %(start_at)s)
+        + (select count(*) from dirty_place where from_day < %(next)s and to_day >= %(month)s) as waiting
+from counted as c left join consumption_month as f on f.point_id = c.id and f.month = %(month)s;
+
+-- name: first_month
+select min(month) from consumption_month;
+
+-- name: close_month
+insert into closed_month (month, closed_at, actor, inputs) values (%(month)s, %(now)s, %(actor)s, %(inputs)s::jsonb);
+
+-- name: close_figures
+insert into closed_figure (month, point_id, value, known_s, measured, rates)
+select month, point_id, value, known_s, measured, rates from consumption_month where month = %(month)s;
+
+-- name: close_places
+insert into closed_place (month, place, medium, value, points_s, known_s, rates)
+select month, place, medium, value, points_s, known_s, rates from place_month where month = %(month)s;
+
+-- name: tariffs_in_force
+select tariff, valid_from from tariff_version as v
+where valid_from < %(next)s and not exists (
+    select from tariff_version as n where n.tariff = v.tariff and n.valid_from > v.valid_from and n.valid_from <= %(month)s)
+order by 1, 2;
+
+-- name: snapshot
+set transaction isolation level repeatable read;
+
+-- name: points_to_check
+select id, code from metering_point
+where %(limit)s::integer is null or exists (select from consumption_day as d where d.point_id = metering_point.id)
+order by case when %(limit)s::integer is null then '' else md5(code || %(seed)s) end, id limit %(limit)s;
+
+-- name: waiting_arrivals
+select packed from arrival;
+
+-- name: waiting_dirty
+select distinct point_id from dirty;
+
+-- name: waiting_places
+select 1 from dirty_place limit 1;
+
+-- name: virtual_above
+with recursive up (point) as (
+    select t.point from virtual_term as t join metering_point as m on m.code = t.input where m.id = any(%(ids)s::integer[])
+    union
+    select t.point from up join virtual_term as t on t.input = up.point
+)
+select m.id from up join metering_point as m on m.code = up.point;
+
+-- name: days_of_figures
+select day from consumption_day where day >= %(since)s group by day
+union select day from place_day where day >= %(since)s group by day
+order by 1;
+
+-- name: place_months_since
+select place, medium, month from place_month where month >= %(since)s
+union select place, medium, date_trunc('month', day)::date from place_day where day >= %(since)s;
+
+-- name: count_closed
+select count(*) from closed_figure;
+
+-- name: closed_mismatches
+select m.code, month, coalesce(c.value, 0) + a.value as stands, coalesce(l.value, 0) as due
+from (select month, point_id, value, rates from closed_figure) as c
+full join (select month, point_id, value, rates from consumption_month where month in (select month from closed_month)) as l using (month, point_id)
+join metering_point as m on m.id = point_id
+cross join lateral (
+    select coalesce(sum(j.value), 0)::bigint as value, array[coalesce(sum(j.rates[1]), 0), coalesce(sum(j.rates[2]), 0), coalesce(sum(j.rates[3]), 0),
+        coalesce(sum(j.rates[4]), 0), coalesce(sum(j.rates[5]), 0)]::bigint[] as rates
+    from adjustment as j where j.closed_month = month and j.point_id = m.id
+) as a
+where coalesce(c.value, 0) + a.value <> coalesce(l.value, 0) or exists (
+    select from generate_series(1, 5) as n where coalesce(c.rates[n], 0) + a.rates[n] <> coalesce(l.rates[n], 0))
+order by 1, 2 limit %(limit)s;
+
+-- name: point_facts
+select m.id as point_id, m.code, m.medium, exists (select from virtual_term as t where t.point = m.code) as virtual from metering_point as m where m.code = %(code)s;
+
+-- name: missing_inputs
+select t.input from virtual_term as t join metering_point as i on i.code = t.input
+where t.point = %(code)s and exists (
+    select from generate_series(%(since)s::date, %(until)s::date, interval '1 day') as g (day)
+    left join consumption_day as d on d.point_id = i.id and d.day = g.day::date
+    where d.known_s is null or d.known_s < cardinality(d.slots) * 900)
+order by 1;
+
+-- name: month_of_points
+select m.id as point_id, m.code as point, coalesce(k.value, case when c.month is null then l.value end) as value,
+    coalesce(k.known_s, case when c.month is null then l.known_s end, 0) as known_s,
+    coalesce(k.measured, case when c.month is null then l.measured end, false) as measured,
+    coalesce(k.rates, case when c.month is null then l.rates end) as rates, coalesce(a.value, 0)::bigint as adjusted, c.month is not null as closed
+from metering_point as m
+left join closed_month as c on c.month = %(month)s
+left join closed_figure as k on k.month = c.month and k.point_id = m.id
+left join consumption_month as l on l.month = %(month)s and l.point_id = m.id
+left join (select point_id, sum(value) as value from adjustment where into_month = %(month)s group by point_id) as a on a.point_id = m.id
+where (l.point_id is not null or k.point_id is not null or a.point_id is not null) and (%(ids)s::integer[] is null or m.id = any(%(ids)s::integer[]))
+order by m.id;
+
+-- name: months_of_point
+select g.month::date as month, coalesce(k.value, case when c.month is null then l.value end) as value, null::bigint as due_s,
+    coalesce(k.known_s, case when c.month is null then l.known_s end, 0)::bigint as known_s,
+    coalesce(k.measured, case when c.month is null then l.measured end, false) as measured,
+    coalesce(k.rates, case when c.month is null then l.rates end) as rates,
+    (select coalesce(sum(a.value), 0)::bigint from adjustment as a where a.into_month = g.month::date and a.point_id = %(id)s) as adjusted,
+    c.month is not null as closed
+from generate_series(%(first)s::date, %(last)s::date, interval '1 month') as g (month)
+left join closed_month as c on c.month = g.month::date
+left join closed_figure as k on k.month = c.month and k.point_id = %(id)s
+left join consumption_month as l on l.month = g.month::date and l.point_id = %(id)s;
+
+-- name: months_of_place
+select g.month::date as month, coalesce(k.value, case when c.month is null then l.value end) as value,
+    coalesce(k.points_s, case when c.month is null then l.points_s end) as due_s,
+    coalesce(k.known_s, case when c.month is null then l.known_s end, 0) as known_s,
+    coalesce(coalesce(k.points_s, l.points_s) = coalesce(k.known_s, l.known_s), false) as measured,
+    coalesce(k.rates, case when c.month is null then l.rates end) as rates,
+    (
+        with recursive below (code) as (
+            select code from place where code = %(place)s union all select p.code from below as b join place as p on p.parent = b.code
+        )
+        select coalesce(sum(a.value), 0)::bigint from adjustment as a join metering_point as m on m.id = a.point_id and m.medium = %(medium)s
+        join point_position as h on h.point = m.code and h.valid_from <= a.closed_month and h.valid_to > a.closed_month
+        where a.into_month = g.month::date and h.place in (select code from below) and h.role not in ('check', 'virtual') and h.upstream is null
+    ) as adjusted,
+    c.month is not null as closed
+from generate_series(%(first)s::date, %(last)s::date, interval '1 month') as g (month)
+left join closed_month as c on c.month = g.month::date
+left join closed_place as k on k.month = c.month and k.place = %(place)s and k.medium = %(medium)s
+left join place_month as l on l.month = g.month::date and l.place = %(place)s and l.medium = %(medium)s;
+
+-- name: ranking_by_place_months
+select p.code, p.name_zh, p.name_en, sum(coalesce(k.value, case when c.month is null then l.value end))::bigint as value,
+    coalesce(sum(coalesce(k.known_s, l.known_s))::float8 / nullif(sum(coalesce(k.points_s, l.points_s)), 0), 0) as coverage
+from place as p
+join place_month as l on l.place = p.code and l.medium = %(medium)s and l.month between %(since)s and %(until)s
+left join closed_month as c on c.month = l.month
+left join closed_place as k on k.month = l.month and k.place = l.place and k.medium = l.medium
+where p.parent = %(place)s and %(days)s::integer is not null
+group by p.code
+having sum(coalesce(k.value, case when c.month is null then l.value end)) is not null
+order by value desc, p.code limit %(top)s;
+
+-- name: ranking_by_place_days
+select p.code, p.name_zh, p.name_en, sum(l.value)::bigint as value,
+    coalesce(sum((select sum(n) from unnest(l.known) as n))::float8 / nullif(sum(l.points * cardinality(l.slots)), 0), 0) as coverage
+from place as p
+join place_day as l on l.place = p.code and l.medium = %(medium)s and l.day between %(since)s and %(until)s
+where p.parent = %(place)s and %(days)s::integer is not null
+group by p.code
+order by value desc, p.code limit %(top)s;
+
+-- name: ranking_by_point_months
+with recursive below (code) as (
+    select code from place where code = %(place)s union all select p.code from below as b join place as p on p.parent = b.code
+)
+select m.code, m.name_zh, m.name_en, sum(coalesce(k.value, case when c.month is null then l.value end))::bigint as value,
+    sum(coalesce(k.known_s, l.known_s))::float8 / (%(days)s * 86400) as coverage
+from point_position as h join metering_point as m on m.code = h.point and m.medium = %(medium)s
+join consumption_month as l on l.point_id = m.id and l.month between %(since)s and %(until)s and h.valid_from <= l.month and h.valid_to > l.month
+left join closed_month as c on c.month = l.month
+left join closed_figure as k on k.month = l.month and k.point_id = m.id
+where h.place in (select code from below) and h.role not in ('check', 'virtual')
+group by m.code
+having sum(coalesce(k.value, case when c.month is null then l.value end)) is not null
+order by value desc, m.code limit %(top)s;
+
+-- name: ranking_by_point_days
+with recursive below (code) as (
+    select code from place where code = %(place)s union all select p.code from below as b join place as p on p.parent = b.code
+)
+select m.code, m.name_zh, m.name_en, sum(l.value)::bigint as value, sum(l.known_s)::float8 / (%(days)s * 86400) as coverage
+from point_position as h join metering_point as m on m.code = h.point and m.medium = %(medium)s
+join consumption_day as l on l.point_id = m.id and l.day between %(since)s and %(until)s and h.valid_from <= l.day and h.valid_to > l.day
+where h.place in (select code from below) and h.role not in ('check', 'virtual')
+group by m.code
+order by value desc, m.code limit %(top)s;
+
+-- name: place_exists
+select 1 from place where code = %(code)s;
+
+-- name: put_mark
+insert into consumption_mark (point, from_at, to_at, reason, actor)
+select code, timestamptz 'epoch' + %(from_ms)s::bigint * interval '1 millisecond', timestamptz 'epoch' + %(to_ms)s::bigint * interval '1 millisecond',
+    %(reason)s, %(actor)s
+from metering_point where code = %(point)s
+returning id;
+
+-- name: withdraw_mark
+update consumption_mark set withdrawn_at = now() where id = %(id)s and withdrawn_at is null
+returning point, from_at, to_at;
+
+-- name: marks_of
+select id, point, (extract(epoch from from_at) * 1000)::bigint as from_ms, (extract(epoch from to_at) * 1000)::bigint as to_ms, reason, actor,
+    withdrawn_at is not null as withdrawn
+from consumption_mark where %(point)s::text is null or point = %(point)s order by id desc limit 1000;

@@ -17,7 +17,6 @@ from central.consumption.slots import day_figures
 from protocol.reading import Quality
 
 RateOfSlot = Callable[[str, date], Integers]
-_WHEN_DUE = (int(Quality.GOOD), int(Quality.SUSPECT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """What the registers say of a point from `since` to `until` (None: to the end). Doubts and verdicts up to `limit_ms` (None: all)."""
+    """What the registers say of a point from `since` to `until` (None: to the end). Doubts and verdicts up to `limit_ms` (None: all).
+
+    `verdicts`: (series, instant) -> (verdict, reason) of those that do not stand yet; `withdrawn`: of those that stand and hold no more.
+    """
 
     point_id: int
     since: date
@@ -46,6 +48,7 @@ class Computed:
     limit_ms: int | None
     rows: list[DayRow]
     verdicts: Mapping[tuple[int, int], tuple[str, str]]
+    withdrawn: Sequence[tuple[int, int]]
     doubts: Sequence[Doubt]
 
 
@@ -64,15 +67,24 @@ def compute(
     reads = [read for _, read, _ in judged]
     courses = [course for _, _, course in judged]
     rows = _rows(job, zone, until, reads, courses, accepted, marks, rates)
-    verdicts = {
+    now = {
         (one.series_id, at_ms): (str(verdict), reason)
         for one, _, course in judged
         if one.series_id is not None
         for at_ms, (verdict, reason) in course.verdicts.items()
         if limit_ms is None or at_ms <= limit_ms
     }
+    start_ms = bounds(job.day, zone)[0]
+    standing = {
+        (row.series_id, row.at_ms): (row.verdict, row.reason)
+        for one, _, _ in judged
+        for row in stored.get(one.series_id or 0, ())
+        if max(start_ms, one.stay.from_ms) <= row.at_ms and all(end is None or row.at_ms <= end for end in (limit_ms, one.stay.until_ms))
+    }
+    verdicts = {key: verdict for key, verdict in now.items() if standing.get(key) != verdict}
+    withdrawn = [key for key in standing if key not in now]
     doubts = [doubt for course in courses for doubt in course.doubts if limit_ms is None or (doubt.until_ms or doubt.at_ms) <= limit_ms]
-    return Computed(job.point_id, job.day, until, limit_ms, rows, verdicts, doubts)
+    return Computed(job.point_id, job.day, until, limit_ms, rows, verdicts, withdrawn, doubts)
 
 
 def _stays(job: Job, zone: str) -> list[PointStay]:
@@ -129,12 +141,14 @@ def _rows(
     spans = Spans(*(np.concatenate([getattr(one.spans, name) for one in courses] or [accepted]) for name in ("start_ms", "end_ms", "amount")))
     samples = Samples(accepted, np.concatenate([one.accepted.value for one in courses] or [accepted]))
     at_ms = np.concatenate([read.at_ms for read in reads] or [accepted])
-    due = np.isin(np.concatenate([read.quality for read in reads] or [accepted]), _WHEN_DUE)
+    quality = np.concatenate([read.quality for read in reads] or [accepted])
+    due = (quality == Quality.GOOD) | (quality == Quality.SUSPECT)
     pending = min((one.pending_from_ms for one in courses if one.pending_from_ms is not None), default=None)
     start_ms = bounds(job.day, zone)[0]
+    first_ms = max(start_ms, min((int(known[0]) for known in (spans.start_ms, accepted, at_ms) if len(known)), default=start_ms))
     end_ms = bounds(until, zone)[1] if until is not None else max([start_ms, *accepted[-1:].tolist(), *at_ms[-1:].tolist()]) + 1
     rows = []
-    for day in days_between(start_ms, end_ms, zone):
+    for day in days_between(first_ms, end_ms, zone):
         figures = day_figures(
             day,
             zone,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import orjson
@@ -41,7 +41,7 @@ class CalendarDay:
     """A day that is not what its weekday says: `holiday` or `workday`."""
 
     day: date
-    kind: str
+    kind: Literal["holiday", "workday"]
     name_zh: str = ""
     name_en: str = ""
 

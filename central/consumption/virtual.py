@@ -39,9 +39,10 @@ class _Todo:
     days: dict[int, set[date]] = field(default_factory=lambda: defaultdict(set))
 
 
-def refresh_virtual(conn: Connection, zone: str, rates: RateOfSlot, media: Mapping[int, str], changes: Sequence[DayChange], asked: Collection[Days]) -> list[DayChange]:
-    """Compute the points that depend on changed days, and the days asked for; write what differs. `media` must know every point in it."""
-    terms = load_terms(conn, {change.key[0] for change in changes} | {one.point_id for one in asked})
+def refresh_virtual(
+    conn: Connection, zone: str, rates: RateOfSlot, media: Mapping[int, str], terms: Terms, changes: Sequence[DayChange], asked: Collection[Days]
+) -> list[DayChange]:
+    """Compute what depends on changed days, and the days asked for; write what differs. `terms`, `media`: of all points concerned."""
     if not terms:
         return []
     todo = _Todo()

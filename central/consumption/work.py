@@ -7,57 +7,29 @@ computed again and found to stand already.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 from central.consumption.arrivals import unpack_arrivals
-from central.consumption.days import bounds, day_of
-from central.consumption.days_table import Days, DayChange, differences, present_days, write_days
-from central.consumption.findings import FAILED, REGISTER, Found, Looked, record
-from central.consumption.load import PointStay, Restart, Window, load_marks, load_readings, load_restarts, load_stays, load_verdicts
-from central.consumption.months import refresh_months
-from central.consumption.places import PointCount, add_changes, point_counter, rebuild_places
-from central.consumption.recompute import Computed, Job, compute
-from central.consumption.tariffs import RateOfSlot, load_rates
+from central.consumption.group import DAY_MS, Scene, Task, compute_group, note_later, put_off
+from central.consumption.load import site_zone
+from central.consumption.places import point_counter, rebuild_places
+from central.consumption.tariffs import load_rates
 from central.consumption.tree import load_tree
-from central.consumption.verdicts import write_verdicts
-from central.consumption.virtual import load_terms, refresh_virtual
-from central.consumption.zone import site_zone
 from central.db.pool import CONTENT_ERRORS, Connection
 from central.db.statements import load_statements, rows, run
 
 log = logging.getLogger(__name__)
 
 _SQL = load_statements("central.consumption")
-_DAY_MS = 86_400_000
 ARRIVALS = 400  # rows a round; what is more waits for the next one
 DIRTY = 4000
 GROUP_POINTS = 200
 GROUP_DAYS = 3000  # point days of a group: bounds memory and the length of a transaction
 TASK_DAYS = 62  # a longer stretch of a point is done in pieces, the rest is noted again
-_AHEAD_DAYS = (4, 16)  # how far past a change readings are loaded to see it meet what stands; then all
-RETRY_S = 600.0
-_PLACE_DAYS = 31
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A point, and the first and last instant that may have changed."""
-
-    point_id: int
-    from_ms: int
-    to_ms: int
-    reason: str
-    in_pieces: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What all groups of a round share."""
-
-    zone: str
-    rates: RateOfSlot
-    count: PointCount
+_PLACE_DAYS = 31  # days of places built anew in one transaction
+_NOTED_PLACES = 200
 
 
 @dataclass(slots=True)
@@ -85,7 +57,7 @@ def run_round(conn: Connection, still_leader: Callable[[], None] = lambda: None)
         _work_group(conn, scene, group, done)
     if done.taken:
         with conn.transaction():
-            _note_later(conn, rest, 0.0)
+            note_later(conn, rest, 0)
             run(conn, _SQL["forget_arrivals"], ids=[row[0] for row in arrivals])
             run(conn, _SQL["forget_dirty"], ids=[one.id for one in noted])
     done.taken += _rebuild_noted_places(conn, zone)
@@ -125,8 +97,8 @@ class _DirtyPlace:
     id: int
     place: str
     reason: str
-    from_day: date | None
-    to_day: date | None
+    from_day: date
+    to_day: date
 
 
 def _tasks(conn: Connection, packed: Sequence[bytes], noted: Sequence[_Dirty]) -> tuple[list[Task], list[Task]]:
@@ -157,7 +129,7 @@ def _merge(merged: dict[int, Task], task: Task) -> None:
 
 
 def _split(task: Task) -> tuple[Task, list[Task]]:
-    cut_ms = task.from_ms + TASK_DAYS * _DAY_MS
+    cut_ms = task.from_ms + TASK_DAYS * DAY_MS
     if task.to_ms <= cut_ms:
         return task, []
     return replace(task, to_ms=cut_ms, in_pieces=True), [replace(task, from_ms=cut_ms)]
@@ -167,7 +139,7 @@ def _groups(tasks: Sequence[Task]) -> Iterator[list[Task]]:
     group: list[Task] = []
     days = 0
     for task in tasks:
-        length = (task.to_ms - task.from_ms) // _DAY_MS + 1
+        length = (task.to_ms - task.from_ms) // DAY_MS + 1
         if group and (len(group) == GROUP_POINTS or days + length > GROUP_DAYS):
             yield group
             group, days = [], 0
@@ -190,67 +162,34 @@ def _work_group(conn: Connection, scene: Scene, group: Sequence[Task], done: Rou
             return
         days, failed = 0, 1
         with conn.transaction():
-            _put_off(conn, {group[0]: str(error)})
+            put_off(conn, {group[0]: str(error)})
     done.points += len(group)
     done.days += days
     done.failed += failed
 
 
-def compute_group(conn: Connection, scene: Scene, group: Sequence[Task]) -> tuple[int, int]:
-    """Compute some points in the caller's transaction; returns how many day rows changed and how many points failed."""
-    run(conn, _SQL["lock_consumption"])
-    tasks = {task.point_id: task for task in group}
-    virtual = {row[0] for row in conn.execute(_SQL["virtual_of"], {"ids": list(tasks)})}
-    computed, failed = _compute_real(conn, scene, {point: task for point, task in tasks.items() if point not in virtual})
-    wanted = [Days(one.point_id, one.since, one.until) for one in computed]
-    rows_by_point = {one.point_id: one for one in computed}
-    changes = differences(present_days(conn, wanted).values(), [row for one in computed for row in one.rows])
-    write_days(conn, changes)
-    _record(conn, scene.zone, rows_by_point)
-    asked = [Days(point, day_of(tasks[point].from_ms, scene.zone), day_of(tasks[point].to_ms, scene.zone)) for point in sorted(virtual)]
-    changes += _refresh_sums(conn, scene, tasks, changes, asked)
-    if failed:
-        _put_off(conn, failed)
-    return len(changes), len(failed)
+def _rebuild_noted_places(conn: Connection, zone: str) -> int:
+    """Places whose tree changed, a piece of their days a round; returns how many rows were taken."""
+    with conn.transaction():
+        run(conn, _SQL["lock_consumption"])
+        noted = rows(conn, _SQL["take_dirty_places"], _DirtyPlace, limit=_NOTED_PLACES)
+        if not noted:
+            return 0
+        known = [(one.from_day, one.to_day) for one in noted if one.from_day <= one.to_day]
+        if known:
+            since, until = min(since for since, _ in known), max(until for _, until in known)
+            end = min(until, since + timedelta(days=_PLACE_DAYS - 1))
+            places = sorted({one.place for one in noted})
+            changed = rebuild_places(conn, zone, places, since, end)
+            log.info("built %d places anew from %s to %s: %d day rows changed", len(places), since, end, changed)
+            if end < until:
+                _note_rest(conn, noted, end)
+        run(conn, _SQL["forget_dirty_places"], ids=[one.id for one in noted])
+        return len(noted)
 
 
-def _refresh_sums(conn: Connection, scene: Scene, tasks: Mapping[int, Task], changes: list[DayChange], asked: Sequence[Days]) -> list[DayChange]:
-    """What follows from changed days: virtual points, months, places. Returns the changes of virtual points."""
-    if not changes and not asked:
-        return []
-    ids = {change.key[0] for change in changes} | {one.point_id for one in asked}
-    terms = load_terms(conn, ids)
-    media = {row[0]: row[1] for row in conn.execute(_SQL["media"], {"ids": sorted(ids | set(terms))})}
-    made = refresh_virtual(conn, scene.zone, scene.rates, media, terms, changes, asked)
-    every = [*changes, *made]
-    refresh_months(conn, scene.zone, every, "; ".join(sorted({task.reason for task in tasks.values()}))[:500])
-    add_changes(conn, load_tree(conn, scene.zone, {change.key[0] for change in every}), every, media, scene.count)
-    return made
-
-
-def _compute_real(conn: Connection, scene: Scene, tasks: Mapping[int, Task]) -> tuple[list[Computed], dict[Task, str]]:
-    if not tasks:
-        return [], {}
-    stays = load_stays(conn, tasks)
-    restarts = load_restarts(conn, {point: (task.from_ms, day_of(task.from_ms, scene.zone)) for point, task in tasks.items()})
-    marks = load_marks(conn, tasks)
-    computed: list[Computed] = []
-    failed: dict[Task, str] = {}
-    waiting = dict(tasks)
-    for ahead in (*_AHEAD_DAYS, None):
-        jobs = [_job(scene.zone, task, stays.get(point, []), restarts[point], ahead) for point, task in waiting.items()]
-        windows = _windows(scene.zone, jobs)
-        readings, stored = load_readings(conn, windows), load_verdicts(conn, windows)
-        for job in jobs:
-            try:
-                result = compute(job, scene.zone, readings, stored, marks.get(job.point_id, ()), scene.rates)
-            except Exception as error:  # a unit of work of its own: one point must not stop the others
-                log.exception("point %d could not be computed; the others go on", job.point_id)
-                failed[waiting.pop(job.point_id)] = f"{type(error).__name__}: {error}"[:500]
-                continue
-            if result is not None:
-                computed.append(result)
-                del waiting[job.point_id]
-        if not waiting:
-            break
-    return computed, failed
+def _note_rest(conn: Connection, noted: Sequence[_DirtyPlace], end: date) -> None:
+    for one in noted:
+        if one.to_day > end:
+            since = max(one.from_day, end + timedelta(days=1))
+            run(conn, _SQL["note_place_later"], places=[one.place], from_day=since, to_day=one.to_day, reason=one.reason)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from psycopg import sql
+
 from central.db.pool import Connection
 
 _CHUNK = "7 days"
+# Only the Community edition knows these; the Apache edition raises an error that names the licence.
+COMPRESSION = "alter table reading set (timescaledb.compress, timescaledb.compress_segmentby = 'series_id', timescaledb.compress_orderby = 'measured_at')"
 
 
 class Edition(StrEnum):
@@ -27,6 +31,9 @@ def apply_edition(conn: Connection) -> Edition:
             "select create_hypertable('reading', 'measured_at', chunk_time_interval => %s::interval, migrate_data => true, if_not_exists => true)",
             [_CHUNK],
         )
+    if edition is Edition.TIMESCALE_COMMUNITY:
+        conn.execute(COMPRESSION)
+    _compress_blocks(conn)
     return edition
 
 
@@ -36,6 +43,17 @@ def detect(conn: Connection) -> Edition:
         return Edition.PLAIN
     row = conn.execute("select current_setting('timescaledb.license', true)").fetchone()
     return Edition.TIMESCALE_COMMUNITY if row and row[0] == "timescale" else Edition.TIMESCALE_APACHE
+
+
+def _compress_blocks(conn: Connection) -> None:
+    """Compress the arrays of packed readings with lz4 where the server was built with it; it knows pglz in any case."""
+    if not conn.execute("select 1 from pg_settings where name = 'default_toast_compression' and 'lz4' = any(enumvals)").fetchone():
+        return
+    arrays = conn.execute(
+        "select attname from pg_attribute where attrelid = to_regclass('reading_block') and attndims > 0 and attcompression <> 'l' and not attisdropped"
+    ).fetchall()
+    for (name,) in arrays:
+        conn.execute(sql.SQL("alter table reading_block alter column {} set compression lz4").format(sql.Identifier(name)))
 
 
 def _loadable(conn: Connection) -> bool:

@@ -75,7 +75,8 @@ def mind_gaps(conn: Connection, now_ms: int) -> list[Request]:
     for gap in rows(conn, _SQL["open_gaps"], _StoredGap):
         known[gap.gateway, gap.generation, gap.epoch].append(gap.gap())
     followed = {_key(one): follow(one, known[_key(one)], now_ms) for one in sequences}
-    stored: dict[Epoch, list[Gap]] = {key: [_write(conn, gap, now_ms) for gap in gaps] for key, gaps in followed.items()}
+    unchanged = frozenset(gap for gaps in known.values() for gap in gaps)
+    stored = {key: [gap if gap in unchanged and gap.missing else _write(conn, gap, now_ms) for gap in gaps] for key, gaps in followed.items()}
     asked, requests = choose(sequences, {key: [gap for gap in gaps if gap.missing] for key, gaps in stored.items()}, now_ms)
     for marked in asked:
         _update(conn, marked)

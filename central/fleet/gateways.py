@@ -75,7 +75,18 @@ def _birth(conn: Connection, gateway: str, message: Message) -> None:
     birth = decode_record(Birth, message.payload)
     if birth.gateway != gateway:
         raise MessageError(f"birth of {birth.gateway!r} on the topic of {gateway!r}", topic=message.topic)
-    fields = {"generation": birth.generation, "epoch": birth.epoch, "agent_version": birth.agent_version, "started_at_ms": birth.started_at_ms}
+    row = conn.execute(_SQL["generation_of"], {"gateway": gateway}).fetchone()
+    registered = int(row[0]) if row else 0
+    if registered not in (0, birth.generation):
+        log.warning("gateway %s: a box of generation %d says hello, %d is enrolled; not noted", gateway, birth.generation, registered)
+        return
+    fields = {
+        "registered": registered,
+        "generation": birth.generation,
+        "epoch": birth.epoch,
+        "agent_version": birth.agent_version,
+        "started_at_ms": birth.started_at_ms,
+    }
     run(conn, _SQL["note_birth"], gateway=gateway, retained=message.retained, body=encode_record(birth).decode(), **fields)
     run(conn, _SQL["adopt_generation"], gateway=gateway, generation=birth.generation)
 

@@ -32,10 +32,13 @@ values (%(gateway)s, %(generation)s, %(epoch)s, %(agent_version)s, timestamptz '
     case when %(retained)s then null else now() end)
 on conflict (gateway) do update set generation = excluded.generation, epoch = excluded.epoch, agent_version = excluded.agent_version,
     started_at = excluded.started_at, birth = excluded.birth, last_seen_at = coalesce(excluded.last_seen_at, s.last_seen_at)
-where s.generation is null or s.generation <= excluded.generation;
+where s.generation is null or s.generation <= excluded.generation or excluded.generation = %(registered)s;
+
+-- name: generation_of
+select generation from gateway where code = %(gateway)s;
 
 -- name: adopt_generation
-update gateway set generation = %(generation)s where code = %(gateway)s and generation < %(generation)s;
+update gateway set generation = %(generation)s where code = %(gateway)s and generation = 0;
 
 -- name: note_state
 insert into gateway_status as s (gateway, state, state_at, last_seen_at)
@@ -192,3 +195,29 @@ update gateway_status set clock_alarm_at = to_timestamp(%(now_ms)s / 1000.0) whe
 
 -- name: clear_clock_alarm
 update gateway_status set clock_alarm_at = null where gateway = %(gateway)s;
+
+-- name: gateway_for_replacement
+select g.code, g.generation, coalesce(s.state, 'offline') as state,
+    (select count(*)::integer from quarantine as q where q.gateway = g.code and q.reason = 'batch.unknown_generation' and q.replayed_at is null) as waiting
+from gateway as g left join gateway_status as s on s.gateway = g.code
+where g.code = %(gateway)s and g.removed_at is null for update of g;
+
+-- name: gateway_replacement_of_key
+select digest, answer from gateway_replacement where key = %(key)s;
+
+-- name: set_generation
+update gateway set generation = %(generation)s where code = %(gateway)s;
+
+-- name: note_gateway_replacement
+insert into gateway_replacement (key, digest, gateway, old_generation, new_generation, person, reason, actor, answer)
+values (%(key)s, %(digest)s, %(gateway)s, %(old_generation)s, %(new_generation)s, %(person)s, %(reason)s, %(actor)s, %(answer)s::jsonb);
+
+-- name: box_was_replaced
+select 1 from gateway where code = %(gateway)s and generation > %(generation)s;
+
+-- name: waiting_of_box
+select count(*)::integer as total from quarantine
+where gateway = %(gateway)s and generation = %(generation)s and reason = %(reason)s and replayed_at is null;
+
+-- name: note_acceptance
+insert into old_box_acceptance (gateway, generation, batches, reason, actor) values (%(gateway)s, %(generation)s, %(batches)s, %(reason)s, %(actor)s);

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Body, Depends, Path
 
 from central.context import Central
 from central.fleet.gateways import GatewayRow, get_gateway, list_gateways
+from central.fleet.replace_gateway import Accepted, BoxReplaced, BoxSwap, accept_old_box, replace_gateway
 from central.identity.guard import Principal, require
 
 Reader = Annotated[Principal, Depends(require("fleet.read"))]
+Manager = Annotated[Principal, Depends(require("fleet.manage"))]
 
 
 def router(central: Central) -> APIRouter:
@@ -28,5 +30,22 @@ def router(central: Central) -> APIRouter:
         """One gateway; 404 if the plan has none of this code."""
         with central.pool.connection() as conn:
             return get_gateway(conn, code)
+
+    @api.post("/{code}/replacement")
+    def post_replacement(who: Manager, code: str, swap: BoxSwap, preview: bool = False) -> BoxReplaced:
+        """Enrol the next box of a gateway: what the old one sends from now on is quarantined. The same key and request is answered again."""
+        with central.pool.connection() as conn:
+            return replace_gateway(conn, code, swap, who.name, int(central.clock() * 1000), preview)
+
+    @api.post("/{code}/generations/{generation}/acceptance")
+    def post_acceptance(
+        who: Manager,
+        code: str,
+        generation: Annotated[int, Path(ge=1, lt=1 << 53)],
+        reason: Annotated[str, Body(embed=True, min_length=3, max_length=1000)],
+    ) -> Accepted:
+        """Store what a replaced box has sent since; readings that are stored already stay as they are."""
+        with central.pool.connection() as conn:
+            return accept_old_box(conn, code, generation, reason, who.name, int(central.clock() * 1000))
 
     return api

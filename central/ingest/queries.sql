@@ -4,7 +4,7 @@ select code as gateway, generation from gateway where code = any(%(gateways)s);
 -- name: adopt_generations
 update gateway set generation = seen.generation
 from (select code, max(generation) as generation from unnest(%(gateways)s::text[], %(generations)s::bigint[]) as s (code, generation) group by code) as seen
-where gateway.code = seen.code and gateway.generation < seen.generation;
+where gateway.code = seen.code and gateway.generation = 0;
 
 -- name: enter_batches
 insert into batch (gateway, generation, epoch, seq, outcome, readings, events)
@@ -134,6 +134,7 @@ on conflict (device) do update set last_measured_at = excluded.last_measured_at 
 -- name: waiting
 select id, topic, properties, payload from quarantine
 where replayed_at is null and reason = any(%(reasons)s) and id > %(after)s and payload_bytes = octet_length(payload)
+    and (%(gateway)s::text is null or gateway = %(gateway)s) and (%(generation)s::bigint is null or generation = %(generation)s)
 order by id limit %(limit)s;
 
 -- name: mark_replayed

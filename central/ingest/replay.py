@@ -31,12 +31,22 @@ class _Waiting:
     payload: bytes
 
 
-def replay(conn: Connection, now_ms: int, reasons: Sequence[str] = REPLAYABLE) -> int:
-    """Try every waiting entry of these reasons once; returns how many were stored. One transaction a group; known readings stay as they are."""
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The box whose entries are meant: gateway and generation."""
+
+    gateway: str
+    generation: int
+
+
+def replay(conn: Connection, now_ms: int, reasons: Sequence[str] = REPLAYABLE, box: Box | None = None) -> int:
+    """Try every waiting entry of these reasons (and of one box) once; returns how many were stored. One transaction a group; known readings stay as
+    they are. What another generation sent is replayed for a `box` only, after a person's decision."""
     after, stored = 0, 0
+    chosen = {"reasons": list(reasons), "gateway": box.gateway if box else None, "generation": box.generation if box else None, "limit": _GROUP}
     while True:
         with conn.transaction():
-            group = rows(conn, _SQL["waiting"], _Waiting, reasons=list(reasons), after=after, limit=_GROUP)
+            group = rows(conn, _SQL["waiting"], _Waiting, after=after, **chosen)
             stored += sum(_replay_one(conn, entry, now_ms) for entry in group)
         if len(group) < _GROUP:
             return stored

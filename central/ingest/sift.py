@@ -15,7 +15,7 @@ from protocol.messages import BatchId, Columns, Event
 from protocol.quantities import QUANTITIES
 
 UNKNOWN_GATEWAY, UNKNOWN_DEVICE, UNKNOWN_QUANTITY = "gateway.unknown", "device.unknown", "quantity.unknown"
-OLD_GENERATION = "batch.old_generation"
+OLD_GENERATION, UNKNOWN_GENERATION = "batch.old_generation", "batch.unknown_generation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +34,23 @@ class Sifted:
         return [(self.batch, position, event) for position, event in enumerate(self.events)]
 
 
-def check_generation(sound: Sound, registered: Mapping[str, int]) -> Sound | Poison:
-    """Turn a batch of an unknown gateway, or of a box that was replaced, into poison. `registered`: gateway -> newest generation."""
-    known = registered.get(sound.batch.gateway)
+def check_generation(item: Sound | Sifted, registered: Mapping[str, int]) -> Poison | None:
+    """What is wrong with where a batch comes from: an unknown gateway, a box that was replaced, one that nobody has enrolled. None: nothing.
+
+    `registered`: gateway -> generation, 0 while it was never heard. The first box is taken as it comes; from then on a box enters by
+    `central.fleet.replace_gateway` only, or any box could shut out the present one by claiming a higher number.
+    """
+    batch = item.batch
+    known = registered.get(batch.gateway)
     if known is None:
-        return Poison(sound.message, sound.batch, UNKNOWN_GATEWAY, f"gateway {sound.batch.gateway!r} is on no site plan; import one that has it")
-    if sound.batch.generation < known:
-        text = f"generation {sound.batch.generation} of gateway {sound.batch.gateway!r} was replaced by {known}; is the old box still running?"
-        return Poison(sound.message, sound.batch, OLD_GENERATION, text)
-    return sound
+        return Poison(item.message, batch, UNKNOWN_GATEWAY, f"gateway {batch.gateway!r} is on no site plan; import one that has it")
+    if batch.generation < known:
+        text = f"generation {batch.generation} of gateway {batch.gateway!r} was replaced by {known}; is the old box still running?"
+        return Poison(item.message, batch, OLD_GENERATION, text)
+    if batch.generation > known > 0:
+        text = f"generation {batch.generation} of gateway {batch.gateway!r} is not enrolled, {known} is; replace the gateway if this box takes over"
+        return Poison(item.message, batch, UNKNOWN_GENERATION, text)
+    return None
 
 
 def sift(sound: Sound, ids: Ids) -> Sifted:

@@ -8,7 +8,7 @@ horizon takes the checked path at once, for they may be packed (central.storage)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,7 +22,7 @@ from central.ingest.pack import Rows, concatenate, pack
 from central.ingest.quarantine import put
 from central.ingest.receipts import Receipt, ranges_by_epoch
 from central.ingest.series import SeriesIds
-from central.ingest.sift import OLD_GENERATION, Sifted, check_generation, sift
+from central.ingest.sift import OLD_GENERATION, UNKNOWN_GENERATION, Sifted, check_generation, sift
 from central.ingest.verify import Poison, Sound
 from protocol.errors import StorageError
 from protocol.messages import BatchId, Columns, Event
@@ -187,13 +187,23 @@ class _Generation:
 
 
 def _check_generations(conn: Connection, arrivals: Sequence[Sound | Poison]) -> tuple[list[Sound | Poison], list[BatchId]]:
-    """Batches of unknown and of replaced boxes become poison; those of a generation newer than registered are returned beside."""
-    gateways = {item.batch.gateway for item in arrivals if item.batch}
+    """Batches of unknown and of replaced boxes become poison; those of the first box of a gateway are returned beside."""
     with conn.transaction():
-        found = rows(conn, _SQL["registered_generations"], _Generation, gateways=list(gateways)) if gateways else []
-    registered = {row.gateway: row.generation for row in found}
-    judged = [check_generation(item, registered) if isinstance(item, Sound) else item for item in arrivals]
+        registered = _registered(conn, {item.batch.gateway for item in arrivals if item.batch})
+    judged = [(check_generation(item, registered) or item) if isinstance(item, Sound) else item for item in arrivals]
     return judged, [item.batch for item in judged if isinstance(item, Sound) and item.batch.generation > registered[item.batch.gateway]]
+
+
+def _registered(conn: Connection, gateways: Collection[str]) -> dict[str, int]:
+    found = rows(conn, _SQL["registered_generations"], _Generation, gateways=list(gateways)) if gateways else []
+    return {row.gateway: row.generation for row in found}
+
+
+def _fenced(conn: Connection, identified: Mapping[BatchId, Item]) -> Mapping[BatchId, Item]:
+    """The items, those of boxes that were replaced since they were prepared as poison: from that commit on nothing of an old box is stored."""
+    registered = _registered(conn, {batch.gateway for batch, item in identified.items() if isinstance(item, Sifted)})
+    outdated = {batch: poison for batch, item in identified.items() if isinstance(item, Sifted) and (poison := check_generation(item, registered))}
+    return {**identified, **outdated} if outdated else identified
 
 
 def _parts(items: Iterable[Item]) -> Rows | None:
@@ -210,23 +220,25 @@ def arrival(series: SeriesIds, parts: Rows | None) -> bytes:
 
 
 def _commit(conn: Connection, group: Group, insert: Insert) -> Stored:
-    entered = _enter(conn, group.identified)
+    identified = _fenced(conn, group.identified)
+    entered = _enter(conn, identified)
     fresh = [item for item in entered if isinstance(item, Sifted)]
-    whole = len(entered) == len(group.identified)
+    whole = identified is group.identified and len(entered) == len(identified)
     parts = None if whole else _parts(fresh)
     packed = group.packed if whole else pack(parts) if parts else b""
     inserted = insert(conn, packed) if packed else Inserted()
-    if packed and (noted := clip_arrival(group.arrival, inserted.kept_from_ms)):
-        run(conn, _SQL["note_arrival"], packed=noted)
     append_events(conn, [row for item in fresh for row in item.numbered_events()])
     poison = [*group.unidentified, *(item for item in entered if isinstance(item, Poison)), *(stray for item in fresh for stray in item.strays)]
     put(conn, poison)
     if group.newer:
         run(conn, _SQL["adopt_generations"], gateways=[one.gateway for one in group.newer], generations=[one.generation for one in group.newer])
     latest_ms = _latest(fresh)
-    if latest_ms:
-        conn.execute(_SQL["notify_devices"], {"devices": _notice(latest_ms)})
-    receipts = _advance(conn, [batch for batch, item in group.identified.items() if not _outdated(item)])
+    with conn.pipeline():  # one round trip
+        if packed and (noted := clip_arrival(group.arrival, inserted.kept_from_ms)):
+            run(conn, _SQL["note_arrival"], packed=noted)
+        if latest_ms:
+            conn.execute(_SQL["notify_devices"], {"devices": _notice(latest_ms)})
+        receipts = _advance(conn, [batch for batch, item in identified.items() if not _outdated(item)])
     readings = sum(len(item.rows) for item in fresh if item.rows is not None)
     duplicates = group.repeated + len(group.identified) - len(entered)
     return Stored(receipts, latest_ms, readings, duplicates, len(poison), inserted.conflicting)
@@ -245,24 +257,22 @@ def _enter(conn: Connection, identified: Mapping[BatchId, Item]) -> list[Item]:
     if not identified:
         return []
     items = list(identified.values())
-    entered = rows(
-        conn,
-        _SQL["enter_batches"],
-        BatchId,
-        gateway=[batch.gateway for batch in identified],
-        generation=[batch.generation for batch in identified],
-        epoch=[batch.epoch for batch in identified],
-        seq=[batch.seq for batch in identified],
-        outcome=["stored" if isinstance(item, Sifted) else "quarantined" for item in items],
-        readings=[len(item.rows) if isinstance(item, Sifted) and item.rows is not None else 0 for item in items],
-        events=[len(item.events) if isinstance(item, Sifted) else 0 for item in items],
-    )
-    return items if len(entered) == len(items) else [identified[batch] for batch in entered]
+    columns = {
+        "gateway": [batch.gateway for batch in identified],
+        "generation": [batch.generation for batch in identified],
+        "epoch": [batch.epoch for batch in identified],
+        "seq": [batch.seq for batch in identified],
+        "outcome": ["stored" if isinstance(item, Sifted) else "quarantined" for item in items],
+        "readings": [len(item.rows) if isinstance(item, Sifted) and item.rows is not None else 0 for item in items],
+        "events": [len(item.events) if isinstance(item, Sifted) else 0 for item in items],
+    }
+    entered = conn.execute(_SQL["enter_batches"], columns).fetchall()
+    return items if len(entered) == len(items) else [identified[BatchId(*row)] for row in entered]
 
 
 def _outdated(item: Item) -> bool:
-    """A replaced box gets no receipt: the retained one belongs to its successor."""
-    return isinstance(item, Poison) and item.reason == OLD_GENERATION
+    """A box that is not the present one gets no receipt: the retained one belongs to that."""
+    return isinstance(item, Poison) and item.reason in (OLD_GENERATION, UNKNOWN_GENERATION)
 
 
 def _latest(items: Iterable[Sifted]) -> dict[str, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from typing import Protocol
 
@@ -20,11 +20,13 @@ from central.ingest.verify import Poison, Sound, verify
 from central.mqtt.session import Message
 from central.settings import IngestSettings
 from protocol.messages import encode_record
-from protocol.topics import UP_STORED, Down, down, up_filter
+from protocol.topics import UP_STORED, Down, Up, down, up_filter
 
 log = logging.getLogger(__name__)
 
 SHARE = "ingest"
+LIVE = UP_STORED - {Up.BACKFILL}
+HISTORY = frozenset({Up.BACKFILL})  # has workers and sessions of its own: in one queue with it, what happens now would wait behind last week
 _STATUS_EVERY_S = 2.0
 _IDLE_S = 0.5
 _BACKOFF_MAX_S = 15.0
@@ -56,9 +58,9 @@ class Counters:
     database_errors: int = 0
 
 
-def filters() -> list[str]:
-    """The shared subscriptions of every worker: all stored channels."""
-    return [up_filter(channel, SHARE) for channel in sorted(UP_STORED)]
+def filters(channels: Collection[Up] = UP_STORED) -> list[str]:
+    """The shared subscriptions of a worker: of all stored channels, or of some."""
+    return [up_filter(channel, SHARE) for channel in sorted(channels)]
 
 
 def work(stream: Stream, pool: Pool, settings: IngestSettings, clock: Callable[[], float], stop: threading.Event, counters: Counters) -> None:

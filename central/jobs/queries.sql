@@ -1,5 +1,5 @@
 -- name: try_lead
-select pg_try_advisory_lock(1667563521);
+select pg_try_advisory_lock(%(lock)s);
 
 -- name: next_epoch
 select nextval('leader_epoch');

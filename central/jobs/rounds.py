@@ -1,4 +1,4 @@
-"""The leader's rounds: hear the fleet, hand out documents, replay what waited for a plan, throw away old bookkeeping."""
+"""The leader's rounds: hear the fleet, hand out documents, replay what waited for a plan, pack old readings, throw away old bookkeeping."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from central.completeness.expected import expectations
+from central.completeness.rounds import CompletenessRounds
 from central.context import Central
 from central.db.pool import DatabaseError, Pool, PoolBusy
 from central.db.statements import load_statements, run
@@ -15,6 +17,8 @@ from central.fleet.listener import Listener
 from central.ingest.replay import replay
 from central.mqtt.session import Session
 from central.settings import JobsSettings
+from central.storage.rounds import StorageRounds
+from firmware_profiles.loader import load_profiles
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +40,8 @@ def lead_rounds(central: Central, client_id: str, stop: threading.Event, still_l
 
 def _rounds(central: Central, listener: Listener, stop: threading.Event, still_leader: Callable[[], None]) -> None:
     replayed_plan = 0
+    storage = StorageRounds(central.settings.storage, central.clock)
+    completeness = CompletenessRounds(expectations(load_profiles()), central.clock)
     purged_at = minded_at = -_PURGE_EVERY_S
     while not stop.is_set():
         still_leader()
@@ -43,6 +49,8 @@ def _rounds(central: Central, listener: Listener, stop: threading.Event, still_l
             listener.hear(central.pool, _WAIT_S)
             listener.tell(central.pool)
             replayed_plan = _replay_after_import(central, replayed_plan)
+            storage.turn(central.pool)
+            completeness.turn(central.pool)
             if time.monotonic() - minded_at >= _GAPS_EVERY_S:
                 minded_at = time.monotonic()
                 listener.ask_again(central.pool, int(central.clock() * 1000))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import orjson
 from pydantic import TypeAdapter
@@ -19,13 +20,13 @@ from central.metering.meters import Models, shipped_models
 from central.metering.model import Change, PlanDiff, PlanRow
 from central.metering.positions import Position, place_points, set_terms
 from central.metering.registry import KINDS, Difference, Kind, Row, Rows, Stay, corrections, differences, moves, planned, planned_stays
-from central.metering.zone import known_zone
 from protocol.document import Location, parse_yaml
 from protocol.errors import Conflict
 from protocol.site_plan import Problem, Site, SitePlan, medium_problems, problems
 
 _SQL = load_statements("central.metering")
 _ADAPTER: TypeAdapter[SitePlan] = TypeAdapter(SitePlan)
+_Stays = tuple[Sequence[Stay], Sequence[Stay], Sequence[tuple[Stay, Stay]]]  # ended, begun, put right
 _JUST_NOW = timedelta(hours=1)  # stays end by the database's clock; it may be a little before ours
 _POINT_FACTS = ("medium", "place", "role", "upstream", "terms")  # what a change of a point is told for; its name is its device's
 
@@ -43,11 +44,13 @@ def import_site_plan(conn: Connection, text: str, name: str, actor: str, preview
         run(conn, _SQL["lock_registry"])
         if edits(conn) != noted:
             raise Conflict("a meter was replaced or corrected while the plan was read; look at the plan once more and import it again")
-        found = differences({kind: _present(conn, kind) for kind in KINDS}, planned(plan, known))
+        registered = {kind: _present(conn, kind) for kind in KINDS}
+        found = differences(registered, planned(plan, known))
+        virtual = {point.id for point in plan.virtual_points} | {code for code, row in registered["point"].items() if row["role"] == "virtual"}
         present, wanted = rows(conn, _SQL["present_stays"], Stay), planned_stays(plan, known)
         ended, begun = moves(present, wanted)
         corrected = corrections(present, wanted)
-        diff = _summary(found, ended, begun, corrected, len(wanted), preview)
+        diff = _summary(found, virtual, (ended, begun, corrected), len(wanted), preview)
         if preview:
             return diff
         for difference in found:
@@ -64,6 +67,8 @@ def _problems(plan: SitePlan, known: Models, noted: Mapping[str, Sequence[Edit]]
     yield from problems(plan)
     yield from medium_problems(plan, {key: model.kind for key, model in known.items()})
     yield from drift_problems(plan, noted)
+    if not _is_zone(plan.site.timezone):
+        yield ("site", "timezone"), f"{plan.site.timezone!r} is no time zone; expected a name such as Asia/Shanghai"
     stands: dict[str, str] = {}
     for g, gateway in enumerate(plan.gateways):
         for n, line in enumerate(gateway.lines):
@@ -79,28 +84,34 @@ def _problems(plan: SitePlan, known: Models, noted: Mapping[str, Sequence[Edit]]
                 stands[device.stands_at] = device.id
 
 
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of the zone database, such as "Asia"
+        return False
+    return True
+
+
 def _present(conn: Connection, kind: Kind) -> Rows:
     """Rows of the registry as they are, by key, with `position` and `removed` beside the plan's columns."""
     return {key: row for key, row in conn.execute(_SQL[f"present_{kind}"])}  # noqa: C416 - a cursor's rows are no pairs to mypy
 
 
-def _summary(
-    found: Sequence[Difference], ended: Sequence[Stay], begun: Sequence[Stay], corrected: Sequence[tuple[Stay, Stay]], stays: int, preview: bool
-) -> PlanDiff:
-    told = [row for difference in found for row in (_point_rows(difference) if difference.kind == "point" else difference.told)]
+def _summary(found: Sequence[Difference], virtual: Collection[str], stays: _Stays, total: int, preview: bool) -> PlanDiff:
+    ended, begun, corrected = stays
+    told = [row for difference in found for row in (_point_rows(difference, virtual) if difference.kind == "point" else difference.told)]
     replaced = {stay.point for stay in ended} & {stay.point for stay in begun}
     told += [PlanRow("installation", stay.point, Change.UPDATED, _stay_fields(stay, ended)) for stay in begun if stay.point in replaced]
     told += [PlanRow("installation", after.point, Change.UPDATED, _changed(before, after, _STAY_FACTS)) for before, after in corrected]
     told += [PlanRow("installation", stay.point, Change.CREATED) for stay in begun if stay.point not in replaced]
     told += [PlanRow("installation", stay.point, Change.REMOVED) for stay in ended if stay.point not in replaced]
-    unchanged = sum(difference.unchanged for difference in found if difference.kind != "point") + stays - len(begun) - len(corrected)
+    unchanged = sum(difference.unchanged for difference in found if difference.kind != "point") + total - len(begun) - len(corrected)
     counts = {change: sum(row.change is change for row in told) for change in Change}
     return PlanDiff(counts[Change.CREATED], counts[Change.UPDATED], unchanged, counts[Change.REMOVED], tuple(told), preview)
 
 
-def _point_rows(difference: Difference) -> list[PlanRow]:
+def _point_rows(difference: Difference, virtual: Collection[str]) -> list[PlanRow]:
     """Changes of measured points beside those of the devices that stand there (name, place), and all of virtual ones."""
-    virtual = {row["code"] for row in difference.write if row["role"] == "virtual"}
     told: list[PlanRow] = []
     for row in difference.told:
         fields = {name: values for name, values in row.fields.items() if name in _POINT_FACTS and (name != "place" or row.code in virtual)}
@@ -127,7 +138,7 @@ def _write(conn: Connection, difference: Difference, plan: SitePlan) -> None:
         run(conn, _SQL[f"write_{difference.kind}"], rows=_json(difference.write))
     if difference.kind == "point":
         wanted = [Position(row["code"], row["place"], row["upstream"], row["role"]) for row in difference.write]
-        place_points(conn, wanted, difference.remove, known_zone(plan.site.timezone))
+        place_points(conn, wanted, difference.remove, plan.site.timezone)
         set_terms(conn, {row["code"]: row["terms"] for row in difference.write if row["role"] == "virtual"})
     if difference.remove:
         run(conn, _SQL[f"remove_{difference.kind}"], keys=list(difference.remove))

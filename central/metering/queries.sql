@@ -26,6 +26,9 @@ select m.code, jsonb_build_object('code', m.code, 'place', h.place, 'medium', m.
 from metering_point as m join point_position as h on h.point = m.code and h.valid_to = 'infinity'
 left join (select point, jsonb_object_agg(input, coefficient) as terms from virtual_term group by point) as t on t.point = m.code;
 
+-- name: planned_site
+select summary -> 'site' from site_plan order by version desc limit 1;
+
 -- name: present_stays
 select device, point, ct, pt, register, rollover, max_per_hour from installation where removed_at is null;
 
@@ -113,9 +116,6 @@ from registry_edit order by id;
 
 -- name: plans_count
 select count(*)::integer as total from site_plan;
-
--- name: site_zone
-select coalesce((select summary #>> '{site,timezone}' from site_plan order by version desc limit 1), %(default)s) as code;
 
 -- name: remove_place
 update place set removed_at = now() where code = any(%(keys)s);
@@ -395,11 +395,11 @@ select id, digest, answer from replacement where key = %(key)s;
 
 -- name: note_replacement
 insert into replacement (key, digest, point, old_device, new_device, old_installation, new_installation, removed_at, installed_at, closing, opening,
-    unreadable, carried, adopted, photos, person, reason, actor, request, answer)
+    unreadable, carried, adopted, photos, person, reason, actor, request, answer, done_at)
 values (%(key)s, %(digest)s, %(point)s, %(old_device)s, %(new_device)s, %(old_installation)s, %(new_installation)s,
     timestamptz 'epoch' + %(removed_at_ms)s * interval '1 millisecond', timestamptz 'epoch' + %(installed_at_ms)s * interval '1 millisecond',
     %(closing)s::jsonb, %(opening)s::jsonb, %(unreadable)s, %(carried)s::jsonb, %(adopted)s, %(photos)s, %(person)s, %(reason)s, %(actor)s,
-    %(request)s::jsonb, '{}')
+    %(request)s::jsonb, '{}', timestamptz 'epoch' + %(done_at_ms)s * interval '1 millisecond')
 returning id;
 
 -- name: note_answer
@@ -407,3 +407,85 @@ update replacement set answer = %(answer)s::jsonb where id = %(id)s;
 
 -- name: photos_missing
 select p as code from unnest(%(photos)s::text[]) as p where not exists (select from attachment where sha256 = p);
+
+-- name: replacement_entry
+select r.id, r.point, r.old_device, r.new_device, r.old_installation, r.new_installation, r.adopted, r.cancelled_at is not null as cancelled,
+    (extract(epoch from r.removed_at) * 1000)::bigint as removed_at_ms, (extract(epoch from r.done_at) * 1000)::bigint as done_at_ms,
+    exists (select from installation as i where i.id = r.new_installation and i.removed_at is null) as stands,
+    exists (select from registry_edit as e where e.point = r.point and e.id >
+        (select max(id) from registry_edit as n where n.point = r.point and n.kind = 'meter' and n.after ->> 'device' = r.new_device)) as edited,
+    exists (select from ratio_correction as c where c.installation = r.new_installation
+        or c.installation = r.old_installation and c.corrected_at > r.done_at) as corrected,
+    (select count(*)::integer from readings_between(array(select id from series where device = r.new_device), r.installed_at, 'infinity')) as read,
+    (select d.code from device as d join device as o on o.code = r.old_device where d.gateway = o.gateway and d.line = o.line and d.removed_at is null
+     and d.address::bigint = o.address::bigint and d.code not in (r.old_device, r.new_device) limit 1) as taken_by,
+    (select i.point from installation as i where i.device = r.old_device and i.removed_at is null limit 1) as old_elsewhere,
+    array(select distinct gateway from device where code in (r.old_device, r.new_device)) as gateways
+from replacement as r where r.id = %(id)s for update;
+
+-- name: drop_stay
+delete from installation where id = %(installation)s;
+
+-- name: reopen_stay
+update installation set removed_at = null, closing = '{}' where id = %(installation)s;
+
+-- name: note_cancelled
+update replacement set cancelled_at = now(), cancelled_by = %(actor)s, cancel_reason = %(reason)s where id = %(id)s;
+
+-- name: finding
+select id, code, point, device, resolved_at is not null as resolved from finding where id = %(id)s for update;
+
+-- name: key_known
+select 1 from replacement where key = %(key)s;
+
+-- name: resolve_finding
+update finding set resolved_at = now(), resolution = %(resolution)s where id = %(id)s and resolved_at is null;
+
+-- name: stay
+select i.id as installation, i.point, i.device, d.gateway, (extract(epoch from i.installed_at) * 1000)::bigint as installed_at_ms,
+    (extract(epoch from i.removed_at) * 1000)::bigint as removed_at_ms, i.ct, i.pt, i.numerator, i.denominator, i.ratio_version as version
+from installation as i join device as d on d.code = i.device
+where case when %(installation)s::bigint is not null then i.id = %(installation)s
+      else i.point = %(point)s::text and tstzrange(i.installed_at, i.removed_at) @>
+          coalesce(timestamptz 'epoch' + %(at_ms)s::bigint * interval '1 millisecond', now()) end
+limit 1;
+
+-- name: set_ratio
+update installation set ct = %(ct)s, pt = %(pt)s, numerator = %(numerator)s, denominator = %(denominator)s, ratio_version = ratio_version + 1
+where id = %(installation)s;
+
+-- name: note_correction
+insert into ratio_correction (installation, before, after, reason, actor)
+values (%(installation)s, %(before)s::jsonb, %(after)s::jsonb, %(reason)s, %(actor)s);
+
+-- name: position
+select m.code as point, m.medium, h.place, h.upstream, h.role, h.valid_from::text as since, d.code as device, d.gateway
+from metering_point as m join point_position as h on h.point = m.code and h.valid_to = 'infinity'
+left join installation as i on i.point = m.code and i.removed_at is null left join device as d on d.code = i.device
+where m.code = %(point)s and m.removed_at is null limit 1;
+
+-- name: points_above
+select m.code as point, h.upstream, m.medium
+from metering_point as m join point_position as h on h.point = m.code and h.valid_to = 'infinity'
+where m.removed_at is null and h.role <> 'virtual';
+
+-- name: place_known
+select 1 from place where code = %(place)s and removed_at is null;
+
+-- name: set_device_place
+update device set place = %(place)s where code = %(device)s;
+
+-- name: write_attachment
+insert into attachment (sha256, media_type, content, actor) values (%(sha256)s, %(media_type)s, %(content)s, %(actor)s)
+on conflict do nothing;
+
+-- name: attachment
+select media_type, content from attachment where sha256 = %(sha256)s;
+
+-- name: replacements
+select r.id, r.point, r.old_device, r.new_device, (extract(epoch from r.removed_at) * 1000)::bigint as removed_at_ms,
+    (extract(epoch from r.installed_at) * 1000)::bigint as installed_at_ms, r.closing, r.opening, r.unreadable, r.carried, r.adopted, r.photos, r.person,
+    r.reason, r.actor, (extract(epoch from r.done_at) * 1000)::bigint as done_at_ms, r.cancelled_at is not null as cancelled, r.cancelled_by, r.cancel_reason
+from replacement as r
+where (%(point)s::text is null or r.point = %(point)s) and (%(device)s::text is null or %(device)s in (r.old_device, r.new_device))
+order by r.id desc limit %(limit)s;

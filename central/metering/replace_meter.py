@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from central.consumption.days import day_of
 from central.consumption.dirty import note_dirty
+from central.consumption.load import site_zone
 from central.db.pool import Connection
 from central.db.statements import load_statements, run
 from central.fleet.desired import refresh_documents
@@ -27,7 +28,6 @@ from central.metering.meters import Model, Models, shipped_models
 from central.metering.replacement import CARRIED, Hour, Replaced, Standing, Swap
 from central.metering.replacement_checks import Facts, doubts, mistakes
 from central.metering.standing import begin_stay, closed_since, end_stay, first_register, last_registers, note_event, standing
-from central.metering.zone import site_zone
 from protocol.errors import Conflict, NotFound
 from protocol.profile import DeviceKind
 
@@ -224,7 +224,13 @@ def _remember(conn: Connection, swap: Swap, digest: bytes, actor: str, old: Stan
     params: dict[str, Any] = {name: getattr(swap, name) for name in ("key", "removed_at_ms", "installed_at_ms", "unreadable", "person", "reason")}
     params |= {"closing": _json(swap.closing), "opening": _json(swap.opening), "carried": _json(answer.carried), "request": swap.model_dump_json()}
     params |= {"point": old.point, "old_device": old.device, "new_device": answer.new_device, "photos": list(swap.photos), "actor": actor}
-    params |= {"digest": digest, "old_installation": old.installation, "new_installation": installation, "adopted": answer.adopted}
+    params |= {
+        "done_at_ms": answer.undo_until_ms - UNDO_MS,
+        "digest": digest,
+        "old_installation": old.installation,
+        "new_installation": installation,
+        "adopted": answer.adopted,
+    }
     number = int(conn.execute(_SQL["note_replacement"], params).fetchone()[0])  # type: ignore[index]  # returning
     answer = replace(answer, id=None if answer.preview else number)
     run(conn, _SQL["note_answer"], id=number, answer=_json(answer))

@@ -5,21 +5,35 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Query
+from fastapi.responses import Response
 
 from central.context import Central
 from central.identity.guard import Principal, require
+from central.metering.attachments import get_attachment, keep_attachment
+from central.metering.cancel_replacement import Cancelled, cancel_replacement
+from central.metering.change_ratio import Changed, RatioChange, change_ratio
+from central.metering.confirm_fall import confirm_fall
+from central.metering.correct_ratio import Corrected, Correction, correct_ratio
 from central.metering.device import get_device
+from central.metering.export_plan import export_site_plan
 from central.metering.import_plan import import_site_plan
 from central.metering.model import DeviceRow, DeviceView, Hit, LatestValue, Overview, Page, PlaceNode, PlanDiff, Point
+from central.metering.move_point import Move, PointMoved, move_point
 from central.metering.overview import site_overview
+from central.metering.replace_meter import replace_meter
+from central.metering.replacement import Replaced, Swap
+from central.metering.replacement_log import Logged, replacements
 from central.metering.search import search
 from central.metering.tree import MAX_PAGE, ancestors, children, devices_in
 from central.metering.values import curve, latest_values
 from protocol.errors import ConfigError
 
 Reader = Annotated[Principal, Depends(require("metering.read"))]
+Manager = Annotated[Principal, Depends(require("metering.manage"))]
 Planner = Annotated[Principal, Depends(require("fleet.manage"))]
 Code = Annotated[str, Query(max_length=64)]
+Reason = Annotated[str, Body(embed=True, min_length=3, max_length=1000)]
+_INERT = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; sandbox", "cache-control": "private, max-age=86400"}
 _MAX_ROWS = 2000  # changes an answer lists one by one; the counts are always whole
 
 
@@ -29,6 +43,9 @@ def router(central: Central) -> APIRouter:
     _places(api, central)
     _devices(api, central)
     _plan(api, central)
+    _replacements(api, central)
+    _corrections(api, central)
+    _attachments(api, central)
     return api
 
 
@@ -95,6 +112,13 @@ def _devices(api: APIRouter, central: Central) -> None:
 
 
 def _plan(api: APIRouter, central: Central) -> None:
+    @api.get("/site-plan")
+    def get_plan(_: Planner) -> Response:
+        """The registry as a plan (YAML) that imports without a change. Comments and `rehearsal` of the imported file are not in it."""
+        with central.pool.connection() as conn:
+            text = export_site_plan(conn)
+        return Response(text, media_type="application/yaml", headers={"content-disposition": 'attachment; filename="site-plan.yaml"'})
+
     @api.put("/site-plan")
     def put_plan(
         who: Planner, plan: Annotated[bytes, Body(media_type="application/yaml")], preview: bool = False, name: Code = "site-plan.yaml"
@@ -107,3 +131,76 @@ def _plan(api: APIRouter, central: Central) -> None:
         with central.pool.connection() as conn:
             diff = import_site_plan(conn, text, name, who.name, preview)
         return PlanDiff(diff.created, diff.updated, diff.unchanged, diff.removed, diff.rows[:_MAX_ROWS], diff.preview, diff.version)
+
+
+def _replacements(api: APIRouter, central: Central) -> None:
+    @api.post("/replacements")
+    def post_replacement(who: Manager, swap: Swap, preview: bool = False) -> Replaced:
+        """Replace a meter, or with `preview` tell what that would change and what consumption follows. 409 lists what cannot have been so;
+        with `confirm` in its details a person may send `confirmed: true`. The same key and request is answered again."""
+        with central.pool.connection() as conn:
+            return replace_meter(conn, swap, who.name, _now_ms(central), preview)
+
+    @api.get("/replacements")
+    def get_replacements(
+        _: Reader, point: Code | None = None, device: Code | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50
+    ) -> list[Logged]:
+        """Replacements of a point or device, newest first, undone ones included."""
+        with central.pool.connection() as conn:
+            return replacements(conn, point, device, limit)
+
+    @api.post("/replacements/{number}/cancel")
+    def post_cancel(who: Manager, number: int, reason: Reason, preview: bool = False) -> Cancelled:
+        """Undo a replacement entered by mistake, within a day and while nothing else has happened; 409 says what has."""
+        with central.pool.connection() as conn:
+            return cancel_replacement(conn, number, reason, who.name, _now_ms(central), preview)
+
+    @api.post("/findings/{number}/replacement")
+    def post_fall(who: Manager, number: int, swap: Swap, preview: bool = False) -> Replaced:
+        """Say that a register fell because the meter was replaced; settles the finding."""
+        with central.pool.connection() as conn:
+            return confirm_fall(conn, number, swap, who.name, _now_ms(central), preview)
+
+
+def _corrections(api: APIRouter, central: Central) -> None:
+    @api.post("/ratio-corrections")
+    def post_correction(who: Manager, correction: Correction, preview: bool = False) -> Corrected:
+        """Correct a ratio or meter constant that was wrong during a whole stay. Open reports change, closed months get adjustments."""
+        with central.pool.connection() as conn:
+            return correct_ratio(conn, correction, who.name, _now_ms(central), preview)
+
+    @api.post("/ratio-changes")
+    def post_change(who: Manager, change: RatioChange, preview: bool = False) -> Changed:
+        """Transformers were changed at an instant: the stay ends there and another one of the same meter begins."""
+        with central.pool.connection() as conn:
+            return change_ratio(conn, change, who.name, _now_ms(central), preview)
+
+    @api.post("/point-moves")
+    def post_move(who: Manager, move: Move, preview: bool = False) -> PointMoved:
+        """Hang a point elsewhere from a day of an open month on; what was before that day stays."""
+        with central.pool.connection() as conn:
+            return move_point(conn, move, who.name, _now_ms(central), preview)
+
+
+def _attachments(api: APIRouter, central: Central) -> None:
+    @api.post("/attachments")
+    def post_attachment(who: Manager, content: Annotated[bytes, Body(media_type="application/octet-stream")]) -> dict[str, str]:
+        """Keep a photo (the body: JPEG, PNG or WebP, at most 8 MiB); answers its SHA-256, by which replacements name it."""
+        with central.pool.connection() as conn:
+            return {"sha256": keep_attachment(conn, content, who.name)}
+
+    @api.get("/attachments/{sha256}")
+    def attachment(_: Reader, sha256: str) -> Response:
+        """A photo as it was sent."""
+        with central.pool.connection() as conn:
+            found = get_attachment(conn, sha256)
+        safe = {
+            "x-content-type-options": "nosniff",
+            "content-security-policy": "default-src 'none'; sandbox",
+            "cache-control": "private, max-age=86400",
+        }
+        return Response(found.content, media_type=found.media_type, headers=safe)
+
+
+def _now_ms(central: Central) -> int:
+    return int(central.clock() * 1000)

@@ -119,7 +119,7 @@ class Session:
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=True)
         client.max_inflight_messages_set(100)
         client.max_queued_messages_set(_MAX_UNSENT)
-        client.reconnect_delay_set(min_delay=1, max_delay=random.randint(8, 16))  # paho adds no jitter of its own
+        client.reconnect_delay_set(min_delay=1, max_delay=random.randint(3, 6))  # all data waits for us; paho adds no jitter of its own
         if self._broker.username is not None:
             client.username_pw_set(self._broker.username, _password(self._broker))
         if context := _tls(self._broker):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -18,18 +19,19 @@ import numpy as np
 from central.ingest.pack import Integers, Rows
 
 WEEK_MS = 604_800_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LOW = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One row of reading_block; instants are Unix milliseconds. `late_low`, `step_ms`: None where `times_of` names who holds the times."""
+    """One row of reading_block. `late_low`, `step_ms`: None where `times_of` names who holds the times."""
 
     series_id: int
-    week_ms: int
+    week_at: datetime
     times_of: int | None
-    first_ms: int
-    last_ms: int
+    first_at: datetime
+    last_at: datetime
     first_value: int
     last_value: int
     unit: int
@@ -57,10 +59,10 @@ def encode(rows: Rows) -> Iterator[Block]:
         step_ms, late_low, late_high = _lateness(at) if holder == series_id else (None, None, None)
         yield Block(
             series_id=series_id,
-            week_ms=int(at[0]) // WEEK_MS * WEEK_MS,
+            week_at=instant(int(at[0]) // WEEK_MS * WEEK_MS),
             times_of=None if holder == series_id else holder,
-            first_ms=int(at[0]),
-            last_ms=int(at[-1]),
+            first_at=instant(int(at[0])),
+            last_at=instant(int(at[-1])),
             first_value=int(part.value[0]),
             last_value=int(part.value[-1]),
             unit=unit,
@@ -72,6 +74,11 @@ def encode(rows: Rows) -> Iterator[Block]:
             rise_high=rise_high,
             quality=_unless_zero(part.quality),
         )
+
+
+def instant(at_ms: int) -> datetime:
+    """Unix milliseconds as the database takes them."""
+    return _EPOCH + timedelta(milliseconds=at_ms)
 
 
 def _series(rows: Rows) -> Iterator[Rows]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from central.db.pool import Connection
 from central.db.statements import load_statements, one, run
-from central.storage.block import WEEK_MS
+from central.storage.block import WEEK_MS, instant
 
 _SQL = load_statements("central.storage")
 _DAY_MS = 86_400_000
@@ -14,7 +14,7 @@ _DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Table storage_state; None: never. `packed_readings`: rows that became parts of blocks, late ones included, since the beginning."""
+    """Table storage_state; None: never. `packed_readings`: readings in blocks."""
 
     packed_before_ms: int | None
     kept_from_ms: int | None
@@ -39,5 +39,5 @@ def raise_horizon(conn: Connection, now_ms: int, hot_days: int) -> int:
         return known_ms
     with conn.transaction():
         run(conn, _SQL["stop_writers"])
-        run(conn, _SQL["raise_horizon"], before_ms=wanted_ms)
+        run(conn, _SQL["raise_horizon"], before_at=instant(wanted_ms))
     return wanted_ms

@@ -11,7 +11,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from central.db.copy import copy_out
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows, run
 from central.ingest.pack import Rows, concatenate, unpack
-from central.storage.block import WEEK_MS, Block, encode
+from central.storage.block import WEEK_MS, Block, encode, instant
 from protocol.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -29,11 +29,13 @@ _DEVICES = 16  # a transaction: some 100,000 readings of a week, a second or les
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A device with readings to pack, and the oldest of them."""
-
+class _Device:
     device: str
-    oldest_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Oldest:
+    at_ms: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +48,39 @@ class _Series:
 class Packer:
     """Goes through what waits, a bounded piece a round; what waits is asked for again when the list is done. At most one entry a device."""
 
-    _waiting: deque[tuple[int, list[str]]] = field(default_factory=deque)
+    _waiting: deque[list[str]] = field(default_factory=deque)
 
-    def refill(self, conn: Connection) -> int:
-        """Look for devices with readings before the horizon; returns how many."""
+    def __bool__(self) -> bool:
+        """Whether anything is left on the list."""
+        return bool(self._waiting)
+
+    def refill(self, conn: Connection, before_ms: int) -> int:
+        """Look for devices with readings before an instant; returns how many."""
         with conn.transaction():
-            found = rows(conn, _SQL["waiting"], Waiting)
-        groups = [found[first : first + _DEVICES] for first in range(0, len(found), _DEVICES)]
-        self._waiting = deque((min(one.oldest_ms for one in group) // WEEK_MS * WEEK_MS, [one.device for one in group]) for group in groups)
+            found = rows(conn, _SQL["waiting"], _Device, before_at=instant(before_ms))
+        self._waiting = deque([one.device for one in found[first : first + _DEVICES]] for first in range(0, len(found), _DEVICES))
         return len(found)
 
-    def turn(self, conn: Connection, packed_before_ms: int, enough: Callable[[int], bool]) -> int:
-        """Pack groups and weeks until there are none or `enough(readings so far)`; returns how many readings were packed."""
+    def turn(self, conn: Connection, before_ms: int, enough: Callable[[int], bool]) -> int:
+        """Pack week after week of each group until there is nothing or `enough(readings so far)`; returns how many readings were packed."""
         packed = 0
         while self._waiting and not enough(packed):
-            week_ms, devices = self._waiting.popleft()
-            if week_ms >= packed_before_ms:
-                continue
-            self._waiting.appendleft((week_ms + WEEK_MS, devices))
+            week_ms = _oldest_week(conn, self._waiting[0], before_ms)
             try:
-                packed += pack_week(conn, devices, week_ms)
+                now = pack_week(conn, self._waiting[0], week_ms) if week_ms is not None else 0
             except StorageError as error:
-                log.error("%s", error)  # the week stays as it is, the next look at what waits tries it again
+                log.error("%s", error)  # the group stays as it is until the list is made anew
+                now = 0
+            packed += now
+            if not now:
+                self._waiting.popleft()
         return packed
+
+
+def _oldest_week(conn: Connection, devices: Sequence[str], before_ms: int) -> int | None:
+    with conn.transaction():
+        (oldest,) = rows(conn, _SQL["oldest_of"], _Oldest, devices=list(devices), before_at=instant(before_ms))
+    return None if oldest.at_ms is None else oldest.at_ms // WEEK_MS * WEEK_MS
 
 
 def pack_week(conn: Connection, devices: Sequence[str], week_ms: int) -> int:
@@ -84,7 +96,7 @@ def pack_week(conn: Connection, devices: Sequence[str], week_ms: int) -> int:
         merged = _sorted(concatenate([hot, _read(conn, "read_packed", ids, week_ms)]))
         _replace(conn, [block for device in sorted(touched) for block in encode(_of(merged, owner, device))], ids, week_ms)
         _expect(_sorted(_read(conn, "read_packed", ids, week_ms)), merged, week_ms)
-        deleted = run(conn, _SQL["delete_hot"], ids=ids, from_ms=week_ms, to_ms=week_ms + WEEK_MS)
+        deleted = run(conn, _SQL["delete_hot"], ids=ids, **_week(week_ms))
         if deleted != len(hot):
             raise StorageError(f"{_where(week_ms)}: read {len(hot)} rows, deleted {deleted}; all is as it was. Who writes beside ingest?")
         run(conn, _SQL["note_packed"], readings=deleted)
@@ -92,11 +104,11 @@ def pack_week(conn: Connection, devices: Sequence[str], week_ms: int) -> int:
 
 
 def _read(conn: Connection, statement: str, ids: Sequence[int], week_ms: int) -> Rows:
-    return unpack(copy_out(conn, _SQL[statement], {"ids": list(ids), "from_ms": week_ms, "to_ms": week_ms + WEEK_MS}))
+    return unpack(copy_out(conn, _SQL[statement], {"ids": list(ids), **_week(week_ms)}))
 
 
 def _replace(conn: Connection, blocks: Iterable[Block], ids: Sequence[int], week_ms: int) -> None:
-    run(conn, _SQL["delete_blocks"], ids=ids, week_ms=week_ms)
+    run(conn, _SQL["delete_blocks"], ids=ids, week_at=instant(week_ms))
     with conn.cursor() as cursor:
         cursor.executemany(_SQL["insert_block"], [{**asdict(block), "readings": block.readings} for block in blocks])
 
@@ -117,4 +129,8 @@ def _expect(found: Rows, expected: Rows, week_ms: int) -> None:
 
 
 def _where(week_ms: int) -> str:
-    return f"packing the week of {datetime.fromtimestamp(week_ms / 1000, UTC):%Y-%m-%d}"
+    return f"packing the week of {instant(week_ms):%Y-%m-%d}"
+
+
+def _week(week_ms: int) -> dict[str, datetime]:
+    return {"from_at": instant(week_ms), "to_at": instant(week_ms + WEEK_MS)}

@@ -11,6 +11,8 @@ from functools import partial
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
+from central.completeness import routes as completeness_routes
+from central.consumption import routes as consumption_routes
 from central.context import Central
 from central.fleet import routes as fleet_routes
 from central.identity import account_pages, audit_pages
@@ -45,13 +47,16 @@ def create_app(central: Central) -> FastAPI:
     app.include_router(preferences.router())
     app.include_router(home.router(central))
     app.include_router(places.router(central))
-    app.include_router(devices.router(central, load_profiles()))
+    profiles = load_profiles()
+    app.include_router(devices.router(central, profiles))
     app.include_router(gateways.router(central))
     app.include_router(quarantine.router(central))
     app.include_router(search.router(central))
     app.include_router(live.router())
     app.include_router(metering_routes.router(central))
+    app.include_router(consumption_routes.router(central))
     app.include_router(fleet_routes.router(central))
+    app.include_router(completeness_routes.router(central, profiles))
     app.include_router(ingest_routes.router(central))
     return app
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -10,12 +10,10 @@ from zoneinfo import ZoneInfo
 
 from central.metering.model import Point
 from central.web.display import quality_class
-from protocol.profile import AnyProfile
 from protocol.quantities import Kind, Quantity
 
 MAX_POINTS = 3000  # a value every 30 s is 2,880 a day
 GAP_PERIODS = 3  # the line breaks where a value is missing for longer
-_DEFAULT_PERIOD_S = 900
 # What people look at first, per device; the first one the device has is shown.
 MAIN_QUANTITIES = ("power_active", "energy_active_total", "energy_active_forward", "water_flow", "water_volume", "temperature")
 
@@ -35,14 +33,6 @@ def day_bounds(day: date, zone: ZoneInfo) -> tuple[int, int]:
     """Unix milliseconds of a local day's first instant and of the next day's; 23 or 25 h apart when clocks change."""
     starts = [datetime(d.year, d.month, d.day, tzinfo=zone) for d in (day, day + timedelta(days=1))]
     return int(starts[0].timestamp() * 1000), int(starts[1].timestamp() * 1000)
-
-
-def period_s(profile: AnyProfile | None, poll_s: Mapping[str, int], quantity: str) -> int:
-    """How often this quantity should arrive: the device's own period for its group, else the profile's, else 15 minutes."""
-    for item in profile.items if profile else ():
-        if item.quantity == quantity and profile:
-            return poll_s.get(item.group) or profile.groups.get(item.group, _DEFAULT_PERIOD_S)
-    return _DEFAULT_PERIOD_S
 
 
 def choose_quantity(available: Sequence[str], wanted: str | None) -> str | None:

@@ -73,6 +73,19 @@ def check_structure(connection: sqlite3.Connection, path: Path) -> None:
     found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise contradiction(str(found))
+    for name, (columns, _) in _TABLES.items():
+        try:
+            connection.execute(f"SELECT {', '.join(columns)} FROM {name} LIMIT 0")  # noqa: S608 - names of our own
+        except sqlite3.OperationalError as error:
+            raise contradiction(f"table {name} is not the one laid out: {error}") from error
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(f"PRAGMA user_version={LAYOUT}")
+        connection.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_READONLY and os.access(path, os.W_OK):
+            raise contradiction("its head forbids writing") from error
+        raise
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:

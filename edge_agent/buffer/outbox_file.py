@@ -118,7 +118,9 @@ class OutboxFile:
             if not database.is_corrupt(error):
                 raise StorageError(f"{self.path}: cannot be opened: {error}; check owner, mount and free space") from error
             self._rebuild(error)
-            return None
+        except UnicodeDecodeError as error:  # an error message with bytes of a damaged schema in it
+            self._rebuild(database.contradiction(str(error)))
+        return None
 
     def _connected(self) -> sqlite3.Connection:
         """The connection; opens the file and takes the counters from it if there is none."""

@@ -26,8 +26,11 @@ from protocol.messages import MAX_PACKED_BYTES, MAX_UNPACKED_BYTES, BatchId, Col
 _LOG = logging.getLogger(__name__)
 _ASIDE_KEPT = 2  # damaged files kept for a look; the oldest go
 _MAX_STAND_INS = 1_000  # lost batches answered one by one; more are told by the start-up event alone
+_MAX_BROKEN_TAIL = 64  # a broken batch's own number may be damaged as well; one far ahead is not believed
 _CHUNK = 100
 _ZLIB_HEAD = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
+_IDENTITY = re.compile(rb'\{"schema":\d+,"gateway":"([^"]*)","generation":(\d{1,16}),"epoch":(\d{1,16}),"seq":(\d{1,12}),')
+_IDENTITY_BYTES = 200
 _ENVELOPE_HEAD = b'{"schema":'
 _SIDE_FILES = ("", "-wal", "-shm")
 
@@ -116,20 +119,24 @@ class _Keeper:
         self._marks = marks
         self._now_ms = now_ms
         self._epochs: dict[tuple[int, int], Epoch] = {}
+        self._broken: set[BatchId] = set()
         self.kept = 0
 
     @property
     def last_ordinal(self) -> int:
         return len(self._epochs)
 
-    def keep(self, found: Iterable[Found]) -> bool:
-        """Store everything found, each identity once; return False if the source broke off."""
+    def keep(self, found: Iterable[Found | BatchId]) -> bool:
+        """Store everything found, each identity once, and note what is only a name; return False if the source broke off."""
         source = iter(found)
         try:
             while chunk := list(islice(source, _CHUNK)):
                 self._db.execute("BEGIN")
                 for one in chunk:
-                    self._keep(one)
+                    if isinstance(one, Found):
+                        self._keep(one)
+                    else:
+                        self._broken.add(one)
                 self._db.execute("COMMIT")
         except _BrokenOffError:
             return False
@@ -166,7 +173,7 @@ class _Keeper:
         return self._db.execute("INSERT OR IGNORE INTO batch VALUES (?, ?, ?, ?, ?, ?)", row).rowcount
 
     def _missing(self, epoch: Epoch) -> Iterator[int]:
-        """Seqs that are not there, above the receipt or, without one, above the first batch found."""
+        """Seqs that are not there, above the receipt or, without one, above the first batch found, up to the last that left a trace."""
         query = "SELECT position FROM batch WHERE position BETWEEN ? AND ? ORDER BY position"
         whole = (epoch.position(0), epoch.position(0) + (1 << database.EPOCH_SHIFT) - 1)
         held = [epochs.seq_of(row[0]) for row in self._db.execute(query, whole)]
@@ -174,6 +181,8 @@ class _Keeper:
         for seq in held:
             yield from range(expected, seq)
             expected = max(expected, seq + 1)
+        broken = [one.seq for one in self._broken if (one.generation, one.epoch) == (epoch.generation, epoch.epoch)]
+        yield from range(expected, max((seq for seq in broken if seq < expected + _MAX_BROKEN_TAIL), default=0) + 1)
 
 
 class _BrokenOffError(Exception):
@@ -191,7 +200,7 @@ def _walk(path: Path, gateway: str) -> Iterator[Found]:
                     yield found
                 else:
                     unusable += 1
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter: an error message with bytes of a damaged schema in it
         _LOG.warning("%s: SQLite stops at %s; carving the rest out of the raw bytes", path, error)
         raise _BrokenOffError from error
     if unusable:
@@ -199,13 +208,14 @@ def _walk(path: Path, gateway: str) -> Iterator[Found]:
         raise _BrokenOffError
 
 
-def _carve(path: Path, gateway: str) -> Iterator[Found]:
-    """Batches whose bytes lie in one piece in the file or its write-ahead log, whatever the pages around them look like."""
+def _carve(path: Path, gateway: str) -> Iterator[Found | BatchId]:
+    """Batches whose bytes lie in one piece in the file or its write-ahead log, whatever the pages around them look like; of broken ones the name."""
     for file in (path, database.wal(path)):
         with suppress(OSError, ValueError), file.open("rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as data:
             for match in _ZLIB_HEAD.finditer(data):
                 payload = _stream_at(data, match.start())
-                if payload and (found := _recognise(payload, gateway, None)):
+                found = _recognise(payload, gateway, None) if payload else _name_of_broken(data, match.start(), gateway)
+                if found is not None:
                     yield found
 
 
@@ -219,6 +229,16 @@ def _stream_at(data: mmap.mmap, start: int) -> bytes | None:
     except zlib.error:
         return None
     return piece[: len(piece) - len(inflater.unused_data)] if inflater.eof else None
+
+
+def _name_of_broken(data: mmap.mmap, start: int, gateway: str) -> BatchId | None:
+    """What a stream that breaks off later says of itself at its beginning."""
+    try:
+        head = zlib.decompressobj().decompress(data[start : start + 256], _IDENTITY_BYTES)
+    except zlib.error:
+        return None
+    named = _IDENTITY.match(head)
+    return BatchId(gateway, *map(int, named.groups()[1:])) if named and named[1] == gateway.encode() else None
 
 
 def _recognise(payload: bytes, gateway: str, created_ms: int | None) -> Found | None:
@@ -237,7 +257,7 @@ def _recognise(payload: bytes, gateway: str, created_ms: int | None) -> Found | 
 
 def _old_marks(path: Path) -> dict[int, int]:
     """Receipts by epoch, as far as they can be read."""
-    with suppress(sqlite3.Error), closing(database.connect_read_only(path)) as db:
+    with suppress(sqlite3.Error, UnicodeDecodeError), closing(database.connect_read_only(path)) as db:
         return dict(db.execute("SELECT epoch, max(seq) FROM ack JOIN epoch USING (ordinal) GROUP BY epoch").fetchall())
     return {}
 

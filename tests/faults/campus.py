@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from protocol.reading import Reading, SeriesKey
 
+GATEWAYS = ("gw-1", "gw-2", "gw-3")
 QUANTITIES = ("energy_active_forward", "voltage_a", "voltage_b", "voltage_c", "current_a", "current_b", "current_c", "power_active")
 DEVICES = 25  # a gateway; with 8 quantities a batch has 200 readings
 PER_CYCLE = DEVICES * len(QUANTITIES)

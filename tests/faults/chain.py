@@ -5,45 +5,33 @@ One database server serves all scenarios of a process (started when the first on
 
 from __future__ import annotations
 
-import atexit
-import json
 import os
-import queue
 import secrets
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from itertools import count
 from pathlib import Path
 from typing import Any
 
-from psycopg.conninfo import make_conninfo
-
-from central.database import bring_up_to_date
-from central.db.embedded import embedded
-from central.db.pool import Connection, connect, open_pool
+from central.db.pool import connect, open_pool
 from central.ingest.worker import Counters, filters, work
 from central.mqtt.session import Session
 from central.settings import BrokerSettings, IngestSettings
 from protocol.messages import Ack, decode_record
 from protocol.topics import Down, down
-from provisioning.rehearse.broker import CENTRAL_USER, BrokerFiles, find_mosquitto, write_broker_files
-from tests.faults import campus
+from provisioning.rehearse.broker import CENTRAL_USER
 from tests.faults.book import Book
-
-ROOT = Path(__file__).resolve().parents[2]
-GATEWAYS = ("gw-1", "gw-2", "gw-3")
-WAIT_S = 60.0
-_TEMPLATE = "faults_template"
+from tests.faults.broker import Broker
+from tests.faults.campus import GATEWAYS
+from tests.faults.database import database
+from tests.faults.gateway import ROOT, Box, Place
+from tests.faults.wait import LONG_S, wait
 
 
 @contextmanager
@@ -56,7 +44,7 @@ def chain(
         folder = Path(tempfile.mkdtemp(prefix="ce-faults-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         dsn = stack.enter_context(database())
-        broker = Broker(folder / "broker", host, persistent, tls)
+        broker = Broker(folder / "broker", host, GATEWAYS, persistent, tls)
         stack.callback(broker.kill)
         broker.start()
         book = Book(folder / "book")
@@ -84,7 +72,7 @@ class Chain:
 
     def box(self, gateway: str = "gw-1", **options: Any) -> Box:
         """Start a gateway; see `Box` for options."""
-        self.boxes[gateway] = Box(self, gateway, **options)
+        self.boxes[gateway] = Box(Place(self.folder, self.broker, self.book), gateway, **options)
         self.boxes[gateway].start()
         return self.boxes[gateway]
 
@@ -102,7 +90,7 @@ class Chain:
             for thread in threads:
                 thread.join()
 
-    def drained(self, limit_s: float = WAIT_S) -> list[str]:
+    def drained(self, limit_s: float = LONG_S) -> list[str]:
         """Wait until central's ledger has every accepted cycle; what is missing then, in words."""
         begun = time.monotonic()
         while missing := self.missing():
@@ -117,7 +105,7 @@ class Chain:
 
     def settled(self, messages: int) -> None:
         """Wait until the workers in this process have dealt with so many messages."""
-        wait(lambda: sum(one.messages for one in self.counters) >= messages, WAIT_S, f"{messages} messages are dealt with")
+        wait(lambda: sum(one.messages for one in self.counters) >= messages, LONG_S, f"{messages} messages are dealt with")
 
     def ledger(self) -> set[tuple[str, int, int]]:
         """(gateway, epoch, seq) of every batch central has."""
@@ -129,6 +117,11 @@ class Chain:
         with connect(self.dsn, autocommit=True) as conn:
             row = conn.execute(query).fetchone()  # type: ignore[call-overload]
         return row[0] if row else None
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with connect(self.dsn, autocommit=True) as conn:
+            return conn.execute(query).fetchall()  # type: ignore[call-overload, no-any-return]
 
     def execute(self, *statements: str) -> None:
         """Run statements, each committed."""
@@ -142,59 +135,6 @@ class Chain:
             box.kill()
 
 
-class Broker:
-    """A mosquitto on one port for as long as the chain lives."""
-
-    def __init__(self, folder: Path, host: str, persistent: bool, tls: Path | None) -> None:
-        self.host, self.port, self.tls = host, free_port(host), tls
-        self.passwords = {user: secrets.token_hex(8) for user in (CENTRAL_USER, *GATEWAYS)}
-        self.files = BrokerFiles(folder, folder / "store" if persistent else None)
-        self._process: subprocess.Popen[bytes] | None = None
-        write_broker_files(self.files, self.port, self.passwords, host)
-        if tls is not None:
-            with self.files.config.open("a", encoding="utf-8") as config:
-                config.write(f"certfile {tls}/broker.pem\nkeyfile {tls}/broker.key\n")
-
-    def start(self) -> None:
-        """Start and wait until it listens."""
-        binary = find_mosquitto()
-        assert binary is not None
-        with (self.files.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen([binary, "-c", str(self.files.config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait(self._listens, 10, "mosquitto listens")
-
-    def stop(self) -> None:
-        """End it as an operator would."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self._end(signal.SIGKILL)
-
-    def forget(self) -> None:
-        """Delete what it has stored."""
-        if self.files.persistence is not None:
-            shutil.rmtree(self.files.persistence)
-            self.files.persistence.mkdir(mode=0o700)
-
-    def log(self) -> str:
-        """Everything it has said."""
-        return (self.files.folder / "log").read_text(encoding="utf-8", errors="replace")
-
-    def _end(self, how: signal.Signals) -> None:
-        if self._process is not None:
-            self._process.send_signal(how)
-            self._process.wait(timeout=20)
-            self._process = None
-
-    def _listens(self) -> bool:
-        try:
-            socket.create_connection((self.host, self.port), timeout=1).close()
-        except OSError:
-            return False
-        return True
-
-
 class Receipts:
     """Hears every receipt central gives, as any gateway would."""
 
@@ -204,7 +144,7 @@ class Receipts:
 
     def __enter__(self) -> Receipts:
         self._session.start()
-        wait(lambda: self._session.connected, WAIT_S, "the listener connects")
+        wait(lambda: self._session.connected, LONG_S, "the listener connects")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -217,139 +157,6 @@ class Receipts:
             self._session.acknowledge([message])
         ranges = [(gateway, ack.epoch, first, last) for gateway, ack in self._heard for first, last in ((1, ack.seq), *ack.also)]
         return {(gateway, epoch, seq) for gateway, epoch, first, last in set(ranges) for seq in range(first, last + 1)}
-
-
-class Box:
-    """A gateway's process. `port`: where it believes the broker is (a proxy's, else the broker's own); `prefix`: words before its command."""
-
-    def __init__(
-        self,
-        bed: Chain,
-        gateway: str,
-        *,
-        port: int | None = None,
-        prefix: Sequence[str] = (),
-        connect: bool = True,
-        keepalive_s: int = 30,
-        sender: dict[str, Any] | None = None,
-    ) -> None:
-        self.gateway, self.starts = gateway, 0
-        self.ups: list[float] = []
-        self.downs: list[float] = []
-        self.documents: list[tuple[int, float]] = []
-        self.append_s: list[float] = []
-        self._bed, self._prefix, self._numbers = bed, prefix, count()
-        self._process: subprocess.Popen[str] | None = None
-        self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._folder = bed.folder / gateway
-        self._folder.mkdir()
-        (self._folder / "password").write_text(bed.broker.passwords[gateway])
-        self._options = {
-            "folder": str(self._folder),
-            "gateway": gateway,
-            "host": bed.broker.host,
-            "port": port or bed.broker.port,
-            "password_file": str(self._folder / "password"),
-            "ca_file": str(bed.broker.tls / "ca.pem") if bed.broker.tls else None,
-            "connect": connect,
-            "keepalive_s": keepalive_s,
-            "sender": sender or {},
-        }
-
-    @property
-    def pid(self) -> int:
-        """Process id, 0 while it does not run."""
-        return self._process.pid if self._process is not None and self._process.poll() is None else 0
-
-    @property
-    def connected(self) -> bool:
-        """Whether it said so last."""
-        return len(self.ups) > len(self.downs)
-
-    def start(self) -> None:
-        """Start (again) on the same outbox; waits until it takes orders."""
-        self.starts += 1
-        command = [*self._prefix, sys.executable, "-m", "tests.faults.box", json.dumps(self._options)]
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, bufsize=1)
-        self._answers = queue.SimpleQueue()
-        threading.Thread(target=self._listen, args=(self._process, self._answers), daemon=True).start()
-        if self._answers.get(timeout=WAIT_S) is None:
-            raise RuntimeError(f"{self.gateway} does not start:\n{self.log()[-2000:]}")
-        if self._options["connect"] and self.starts == 1:
-            wait(lambda: self.connected, WAIT_S, f"{self.gateway} connects")
-
-    def connect(self) -> None:
-        """Start its uplink."""
-        self._order(do="connect")
-
-    def append(self) -> bool:
-        """Store the next cycle and write it into the book; False when the gateway is dead or refuses."""
-        number = next(self._numbers)
-        self._bed.book.attempt(self.gateway, number)
-        begun = time.monotonic()
-        try:
-            self._order(do="append", cycle=number)
-            answer = self._answers.get(timeout=WAIT_S)
-        except (OSError, ValueError):
-            return False
-        if answer is None or "stored" not in answer:
-            return False
-        self.append_s.append(time.monotonic() - begun)
-        self._bed.book.accept(self.gateway, number, answer["epoch"], answer["seq"])
-        return True
-
-    def kill(self) -> None:
-        """kill -9."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            if self.connected:
-                self.downs.append(time.monotonic())
-
-    def log(self) -> str:
-        """Everything it has logged."""
-        return (self._folder / "log").read_text(encoding="utf-8", errors="replace")
-
-    def _order(self, **words: Any) -> None:
-        assert self._process is not None
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(words) + "\n")
-
-    def _listen(self, process: subprocess.Popen[str], answers: queue.SimpleQueue[dict[str, Any] | None]) -> None:
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                self._hear(json.loads(line), answers)
-        except ValueError:  # killed within a line, or closed by `kill`
-            pass
-        answers.put(None)
-
-    def _hear(self, said: dict[str, Any], answers: queue.SimpleQueue[dict[str, Any] | None]) -> None:
-        if "up" in said:
-            self.ups.append(said["up"])
-        elif "down" in said:
-            self.downs.append(said["down"])
-        elif "document" in said:
-            self.documents.append((said["version"], said["at"]))
-        else:
-            answers.put(said)
-
-
-def wait(ready: Callable[[], object], limit_s: float, what: str) -> float:
-    """Wait for what must come; returns the seconds it took. Raises TimeoutError."""
-    begun = time.monotonic()
-    while not ready():
-        if time.monotonic() - begun > limit_s:
-            raise TimeoutError(f"not within {limit_s:.0f} s: {what}")
-        time.sleep(0.01)
-    return time.monotonic() - begun
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port nobody uses now."""
-    with socket.create_server((host, 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -367,7 +174,7 @@ def ingest(bed: Chain, dsn: str, window: int = 150) -> Iterator[list[Counters]]:
             session.start()
             thread.start()
         try:
-            wait(lambda: all(session.connected for session in sessions), WAIT_S, "ingest connects")
+            wait(lambda: all(session.connected for session in sessions), LONG_S, "ingest connects")
             time.sleep(0.1)  # the subscription is on its way
             yield counters
         finally:
@@ -392,7 +199,7 @@ def _central_process(bed: Chain) -> Iterator[None]:
         process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | {"MALLOC_ARENA_MAX": "2"})
     bed.ingest_pid = process.pid
     try:
-        wait(lambda: path.read_bytes().count(b"connected to broker") == IngestSettings().workers, WAIT_S, f"central runs: {path.read_text()}")
+        _wait_for_central(process, path)
         time.sleep(0.1)
         yield
     finally:
@@ -404,60 +211,20 @@ def _central_process(bed: Chain) -> Iterator[None]:
             process.wait()
 
 
+def _wait_for_central(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until every worker is connected; raises RuntimeError with the log's end when central ends or takes too long."""
+    deadline = time.monotonic() + LONG_S
+    while log.read_bytes().count(b"connected to broker") < IngestSettings().workers:
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"central does not run: {log.read_text()[-2000:]}")
+        time.sleep(0.02)
+
+
 def _broker_settings(bed: Chain) -> BrokerSettings:
     password = bed.folder / "central-password"
     password.write_text(bed.broker.passwords[CENTRAL_USER])
     ca = bed.broker.tls / "ca.pem" if bed.broker.tls else None
     return BrokerSettings(host=bed.broker.host, port=bed.broker.port, username=CENTRAL_USER, password_file=password, ca_file=ca)
-
-
-@contextmanager
-def database() -> Iterator[str]:
-    """DSN of a new database that knows the fault campus."""
-    name = f"chain_{secrets.token_hex(4)}"
-    with connect(server(), autocommit=True) as conn:
-        conn.execute(f"create database {name} template {_TEMPLATE}")
-    try:
-        yield make_conninfo(server(), dbname=name)
-    finally:
-        with connect(server(), autocommit=True) as conn:
-            conn.execute(f"drop database {name} with (force)")
-
-
-@cache
-def data_dir() -> Path:
-    """Data directory of this process's database server. Its account must be able to pass the folders above."""
-    folder = Path(tempfile.mkdtemp(prefix="ce-faults-"))
-    folder.chmod(0o711)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder / "data"
-
-
-@cache
-def server() -> str:
-    """DSN of this process's database server."""
-    stack = ExitStack()
-    dsn = stack.enter_context(embedded(data_dir()))
-    atexit.register(stack.close)
-    with connect(dsn, autocommit=True) as conn:
-        conn.execute(f"create database {_TEMPLATE} template template0")
-    template = make_conninfo(dsn, dbname=_TEMPLATE)
-    bring_up_to_date(template)
-    with connect(template, autocommit=True) as conn:
-        _register(conn)
-    return dsn
-
-
-def _register(conn: Connection) -> None:
-    conn.execute("insert into place values ('campus', null, 'campus', '校', 'Campus', 0)")
-    for gateway in GATEWAYS:
-        conn.execute("insert into gateway (code, place, name_zh, name_en, position) values (%s, 'campus', '网关', 'Gateway', 0)", [gateway])
-        conn.execute("insert into line (gateway, code, settings, position) values (%s, 'l1', '{}', 0)", [gateway])
-        conn.execute(
-            "insert into device (code, profile, kind, address, place, gateway, line, name_zh, name_en, position) "
-            "select %(g)s || '-m' || n, 'a/b', 'electricity_meter', n::text, 'campus', %(g)s, 'l1', 'm', 'm', n from generate_series(0, %(last)s) as n",
-            {"g": gateway, "last": campus.DEVICES - 1},
-        )
 
 
 def _feed(box: Box, every_s: float, stop: threading.Event) -> None:

@@ -53,6 +53,17 @@ class Disk:
         self._now: _Names = {}
         self._changes: list[_Change] = []
 
+    def adopt(self) -> None:
+        """Take what lies in the folder now as safely written."""
+        root = Path(self._root)
+        for path in sorted(root.rglob("*")):
+            name = str(path.relative_to(root))
+            if path.is_file() and not path.is_symlink():
+                self._files[path.stat().st_ino] = file = _File(bytearray(path.read_bytes()), bytearray(path.read_bytes()))
+                self._durable[name] = self._now[name] = file
+            elif path.is_dir():
+                self._durable[name] = self._now[name] = None
+
     def apply(self, one: Operation) -> None:
         """Take one recorded operation in. Raises ValueError for what the model does not cover."""
         match one.op:

@@ -16,7 +16,7 @@ from tests.faults.scenario import Outcome, Size
 
 TITLE = "power cut at the edge"
 NEEDS = ("linux", "cc")
-_POINTS = {Size.SLICE: 600, Size.FULL: 20_000}
+_POINTS = {Size.SLICE: 400, Size.FULL: 20_000}
 _WEAK_POINTS = 300
 
 

@@ -10,8 +10,9 @@ import time
 from random import Random
 
 from tests.faults.book import percentile, settle
-from tests.faults.chain import Chain, chain, wait
+from tests.faults.chain import Chain, chain
 from tests.faults.scenario import Outcome, Size
+from tests.faults.wait import wait
 
 TITLE = "broker restarts under load"
 NEEDS = ("linux", "mosquitto")

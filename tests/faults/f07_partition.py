@@ -18,13 +18,12 @@ TITLE = "partition and flapping"
 NEEDS = ("linux", "mosquitto")
 _BACK_S = 10.0
 _SLOW_S = 1.0  # slower than this, or five times the idle p99, is not "as before"
-_FLAP_S = 2.0
 
 
 def run(chance: Random, size: Size) -> Outcome:
     """Cut for several spans, then flap; look at the live lane after each return."""
-    cuts = [(1.0, False), (2.0, True)] if size is Size.SLICE else [(1.0, False), (1.0, True), (20.0, False), (60.0, True), (300.0, True)]
-    flaps = 1 if size is Size.SLICE else 20
+    cuts = [(1.0, False), (1.0, True)] if size is Size.SLICE else [(1.0, False), (1.0, True), (20.0, False), (60.0, True), (300.0, True)]
+    flaps, flap_s, watch_s = (1, 1.0, 1.2) if size is Size.SLICE else (20, 2.0, _BACK_S + 5)
     with chain() as bed:
         proxy = Proxy((bed.broker.host, bed.broker.port))
         try:
@@ -36,11 +35,11 @@ def run(chance: Random, size: Size) -> Outcome:
                 quiet = time.time()
                 for seconds, reset in cuts:
                     _cut(proxy, seconds, reset)
-                    healed.append(_watch(_BACK_S + 5 if size is Size.FULL else 2.0, chance))
+                    healed.append(_watch(watch_s, chance))
                 for _ in range(flaps):
-                    _cut(proxy, _FLAP_S, reset=chance.random() < 0.5)
-                    time.sleep(_FLAP_S)
-                healed.append(_watch(_BACK_S + 5 if size is Size.FULL else 2.0, chance))
+                    _cut(proxy, flap_s, reset=chance.random() < 0.5)
+                    time.sleep(flap_s)
+                healed.append(_watch(watch_s, chance))
             failures = bed.drained(120)
             idle_p99 = percentile([took for entry, took in latencies(bed.book, bed.dsn) if begun_s <= entry.at_s < quiet], 0.99)
             slow_s = max(_SLOW_S, 5 * idle_p99)

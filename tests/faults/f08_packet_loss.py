@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from random import Random
 
 from tests.faults.book import settle
-from tests.faults.chain import Box, Chain, chain
+from tests.faults.chain import Chain, chain
+from tests.faults.gateway import Box
 from tests.faults.needs import program
 from tests.faults.scenario import Outcome, Size
 

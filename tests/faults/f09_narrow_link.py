@@ -1,8 +1,8 @@
 """A link of 64 kbit/s while a backlog drains over it.
 
-What is exercised: a proxy that passes 8,000 bytes a second each way. Beside the backlog, central sends small desired documents (commands are not built
-yet; both are retained or queued messages of the same size on the same session) and the gateway answers each. Judged: documents are at the gateway
-within a second (99th percentile). The way back waits behind the batches that are on the wire, so its time is noted, not judged.
+What is exercised: a proxy that passes 8,000 bytes a second each way. Beside the backlog, central sends small desired documents (commands are not
+built yet; both are retained or queued messages of the same size on the same session) and the gateway answers each. Judged: documents are at the
+gateway within a second (99th percentile). The way back waits behind the batches that are on the wire, so its time is noted, not judged.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import paho.mqtt.client as paho
 
 from protocol.topics import Down, Up, down, up
 from tests.faults.book import latencies, percentile, settle
-from tests.faults.chain import Box, Chain, chain, wait
+from tests.faults.chain import Chain, chain
+from tests.faults.gateway import Box
 from tests.faults.proxy import Proxy
 from tests.faults.scenario import Outcome, Size
+from tests.faults.wait import wait
 
 TITLE = "64 kbit/s"
 NEEDS = ("linux", "mosquitto")
@@ -50,7 +52,11 @@ def run(chance: Random, size: Size) -> Outcome:
         if not left:
             failures.append("the backlog was drained before the last document, so nothing was measured")
         live = percentile([took for entry, took in latencies(bed.book, bed.dsn) if entry.at_s >= begun_s], 0.99)
-        notes = [f"document p99 {p99 * 1000:.0f} ms, with its answer {round_p99 * 1000:.0f} ms", f"live batch p99 {live:.1f} s", f"{left} batches left"]
+        notes = [
+            f"document p99 {p99 * 1000:.0f} ms, with its answer {round_p99 * 1000:.0f} ms",
+            f"live batch p99 {live:.1f} s",
+            f"{left} batches left",
+        ]
         return settle(bed.book, bed.dsn, failures, notes)
 
 

@@ -1,8 +1,8 @@
 """Every commit takes two seconds.
 
 What is exercised: a deferred trigger that sleeps once in each transaction that enters batches, while three gateways store faster than that lets
-through; ingest is `central run` in a process of its own. Judged: its memory stays flat (what waits is bounded by the gateways' windows and by its own), gateways
-go on accepting at their pace, and everything is stored once the database is quick again.
+through; ingest is `central run` in a process of its own. Judged: its memory stays flat (what waits is bounded by the gateways' windows and by its
+own), gateways go on accepting at their pace, and everything is stored once the database is quick again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from pathlib import Path
 from random import Random
 
 from tests.faults.book import percentile, settle
-from tests.faults.chain import GATEWAYS, Chain, chain
+from tests.faults.campus import GATEWAYS
+from tests.faults.chain import Chain, chain
 from tests.faults.scenario import Outcome, Size
 
 TITLE = "slow database"
@@ -33,7 +34,7 @@ _TRIGGER = "create constraint trigger slow after insert on batch deferrable init
 
 def run(chance: Random, size: Size) -> Outcome:
     """Slow the database down, let the gateways feed, and heal it."""
-    slow_s, every_s = (4.0, 0.06) if size is Size.SLICE else (60.0, 0.02)
+    slow_s, every_s = (3.0, 0.06) if size is Size.SLICE else (60.0, 0.02)
     every_s *= chance.uniform(0.8, 1.2)
     with chain(apart=True) as bed:
         for gateway in GATEWAYS:

@@ -1,7 +1,8 @@
 """PostgreSQL is restarted at once (`-m immediate`, as a crash) in the middle of a COPY.
 
-What is exercised: a trigger that holds rows of the next group half-way through their COPY; it asks an unlogged table, which crash recovery empties, so
-that the second try passes. Judged: the open group has no receipt at that moment, batches are stored again within 10 s, nothing is lost or double.
+What is exercised: a trigger that holds rows of the next group half-way through their COPY; it asks an unlogged table, which crash recovery empties,
+so that the second try passes. Judged: the open group has no receipt at that moment, batches are stored again within 10 s, nothing is lost or
+double.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from random import Random
 from central.db.embedded import Server, prepare
 from central.db.pool import OperationalError
 from tests.faults.book import settle
-from tests.faults.chain import Chain, Receipts, chain, data_dir, wait
+from tests.faults.chain import Chain, Receipts, chain
+from tests.faults.database import data_dir
 from tests.faults.scenario import Outcome, Size
+from tests.faults.wait import wait
 
 TITLE = "database restart in mid-COPY"
 NEEDS = ("linux", "mosquitto")

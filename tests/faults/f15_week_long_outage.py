@@ -1,8 +1,8 @@
 """Central was away for seven days.
 
-What is exercised: outboxes that hold a week of batches of 200 readings (1,890 batches a gateway at today's 54,000 readings a day), then the link comes
-back and live batches go on. Judged: nothing is lost; live batches go before history, so their way to the table takes at most half as long again as
-without a backlog (floor 250 ms, this machine's noise); the backlog drains at a thousand times the live rate or more.
+What is exercised: outboxes that hold a week of batches of 200 readings (1,890 batches a gateway at today's 54,000 readings a day), then the link
+comes back and live batches go on. Judged: nothing is lost; live batches go before history, so their way to the table takes at most half as long
+again as without a backlog (floor 250 ms, this machine's noise); the backlog drains at a thousand times the live rate or more.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from random import Random
 
 from tests.faults import campus
 from tests.faults.book import latencies, percentile, settle
-from tests.faults.chain import GATEWAYS, Chain, chain, wait
+from tests.faults.campus import GATEWAYS
+from tests.faults.chain import Chain, chain
 from tests.faults.scenario import Outcome, Size
+from tests.faults.wait import wait
 
 TITLE = "seven days without central"
 NEEDS = ("linux", "mosquitto")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import struct
@@ -59,6 +60,13 @@ def spoil(log: Path, file: Path, offset: int, data: bytes) -> None:
     name = str(file.resolve()).encode()
     with log.open("ab") as out:
         out.write(_HEAD.pack(b"Z", len(name), file.stat().st_ino, offset, len(data)) + name + data)
+
+
+def mark(log: Path, text: str) -> None:
+    """Say something in the record from outside the recorded program."""
+    with log.open("ab", buffering=0) as out:
+        fcntl.flock(out, fcntl.LOCK_EX)
+        out.write(_HEAD.pack(b"!", 0, 0, 0, len(text.encode())) + text.encode())
 
 
 def read_log(log: Path) -> Iterator[Operation]:

@@ -35,6 +35,7 @@ create table storage_state (
     packed_readings bigint not null default 0
 );
 comment on column storage_state.packed_before is 'the horizon: readings before it may be packed; one that arrives takes the checked path. Only rises';
+comment on column storage_state.packed_readings is 'readings in blocks';
 comment on column storage_state.kept_from is 'readings before it were removed by retention; one that arrives is refused and counted. Only rises';
 insert into storage_state default values;
 

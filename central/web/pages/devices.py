@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
+from central.completeness.expected import period_s
 from central.context import Central
 from central.db.pool import Connection
 from central.fleet.gateways import get_gateway
@@ -17,7 +18,7 @@ from central.metering.device import get_device
 from central.metering.model import DeviceView, Point
 from central.metering.tree import ancestors
 from central.metering.values import curve, latest_values
-from central.web.curve import MAX_POINTS, choose_quantity, day_bounds, gap_after, line, marked, period_s, summarise
+from central.web.curve import MAX_POINTS, choose_quantity, day_bounds, gap_after, line, marked, summarise
 from central.web.display import local, shown_decimals
 from central.web.render import render
 from central.web.site import Site, load_site

@@ -7,7 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
+from central.completeness.days import gateway_days
 from central.context import Central
+from central.fleet.gaps import gateway_sequence
 from central.fleet.gateways import get_gateway, list_gateways
 from central.identity.guard import Principal, require
 from central.metering.tree import ancestors
@@ -34,6 +36,7 @@ def router(central: Central) -> APIRouter:
         with central.pool.connection() as conn:
             found = get_gateway(conn, code)
             context = {"site": load_site(conn), "gateway": found, "line": gateway_lines([found])[0], "way": ancestors(conn, found.place)}
+            context |= {"days": gateway_days(conn, code, int(central.clock() * 1000)), "sequence": gateway_sequence(conn, code)}
         return render(request, "gateway.html", context)
 
     return routes

@@ -37,7 +37,9 @@ static int log_fd = -1;
 static pid_t log_owner;
 static long kill_at = -1, changes;
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-static unsigned char watched[65536]; /* by descriptor: 0 unknown, 1 no, 2 file, 3 directory */
+#define DESCRIPTORS 65536
+static unsigned char watched[DESCRIPTORS]; /* 0 unknown, 1 no, 2 file, 3 directory */
+static ino_t watched_inode[DESCRIPTORS];
 
 REAL(int, real_open, const char *, int, ...);
 REAL(int, real_openat, int, const char *, int, ...);
@@ -104,18 +106,19 @@ static int resolve(int at, const char *name, char *out)
 
 static int kind_of(int fd)
 {
-    if (!folder_length || fd < 0 || fd >= (int)sizeof watched) return 1;
-    if (!watched[fd]) {
+    struct stat info;
+    if (!folder_length || fd < 0 || fd >= DESCRIPTORS || fstat(fd, &info) || !(S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))) return 1;
+    if (!watched[fd] || watched_inode[fd] != info.st_ino) { /* descriptors are also reused by calls that are not caught here */
         char link[64], path[PATH_MAX];
-        struct stat info;
         snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
         ssize_t length = readlink(link, path, sizeof path - 1);
         watched[fd] = 1;
+        watched_inode[fd] = info.st_ino;
         if (length > 0) {
             path[length] = 0;
             char *gone = strstr(path, " (deleted)");
             if (gone) *gone = 0;
-            if (is_inside(path) && !fstat(fd, &info)) watched[fd] = S_ISDIR(info.st_mode) ? 3 : S_ISREG(info.st_mode) ? 2 : 1;
+            if (is_inside(path)) watched[fd] = S_ISDIR(info.st_mode) ? 3 : 2;
         }
     }
     return watched[fd];
@@ -190,14 +193,14 @@ static int opened(int at, const char *name, int flags, mode_t mode, int relative
     int inside = folder_length && (flags & (O_CREAT | O_TRUNC)) && resolve(at, name, path);
     if (!inside) {
         int fd = relative ? real_openat(at, name, flags, mode) : real_open(name, flags, mode);
-        if (fd >= 0 && fd < (int)sizeof watched) watched[fd] = 0;
+        if (fd >= 0 && fd < DESCRIPTORS) watched[fd] = 0;
         return fd;
     }
     int was_there = inode_at(path) != 0;
     if (was_there && !(flags & O_TRUNC)) enter(); else enter_change();
     int fd = relative ? real_openat(at, name, flags, mode) : real_open(name, flags, mode);
     if (fd >= 0) {
-        if (fd < (int)sizeof watched) watched[fd] = 0;
+        if (fd < DESCRIPTORS) watched[fd] = 0;
         if (!was_there) put('C', inode(fd), 0, path, NULL, 0);
         else if (flags & O_TRUNC) put('T', inode(fd), 0, NULL, NULL, 0);
     }
@@ -230,7 +233,7 @@ FILE *fopen64(const char *name, const char *how) { return stream(name, how); }
 int close(int fd)
 {
     begin();
-    if (fd >= 0 && fd < (int)sizeof watched) watched[fd] = 0;
+    if (fd >= 0 && fd < DESCRIPTORS) watched[fd] = 0;
     return real_close(fd);
 }
 

@@ -121,6 +121,11 @@ def test_removed_gateway_is_told_to_poll_nothing(site: Connection, import_plan: 
         ("acme/water", "acme/gas", r"plan.yaml:28: there is no device profile 'acme/gas'"),
         ("place: b1-101}", "place: b1-101, point: p1}", r"plan.yaml:19: devices 'm1' and 'm2' stand at one metering point"),
         ("baud: 2400", "baud: 2401", r"plan.yaml:16: .*baud"),
+        (
+            "{id: campus, name: {zh: 大学, en: University}}\nplaces",
+            "{id: u, name: {zh: 大, en: U}, timezone: Mars}\nplaces",
+            r"plan.yaml:3: 'Mars' is no time zone",
+        ),
     ],
 )
 def test_bad_plan_is_refused_with_its_line_and_changes_nothing(site: Connection, plan: str, before: str, after: str, told: str):

@@ -13,6 +13,7 @@ from central.ingest.store import Stored, store
 from central.ingest.verify import verify
 from central.mqtt.session import Message
 from central.storage.block import WEEK_MS
+from central.storage.horizon import storage_state
 from central.storage.pack import Packer
 from protocol.messages import CRC_PROPERTY, BatchId, checksum, columns, encode_readings
 from protocol.reading import Quality, Reading, SeriesKey
@@ -39,12 +40,12 @@ class Store:
 
     def pack(self) -> int:
         """Pack what lies before the horizon; returns how many readings were packed."""
+        horizon_ms = storage_state(self.conn).packed_before_ms
+        if horizon_ms is None:
+            return 0
         packer = Packer()
-        packer.refill(self.conn)
-        before = self.conn.execute("select (extract(epoch from nullif(packed_before, '-infinity')) * 1000)::bigint from storage_state").fetchone()
-        packed = packer.turn(self.conn, before[0], lambda _: False)
-        self.conn.commit()
-        return packed
+        packer.refill(self.conn, horizon_ms)
+        return packer.turn(self.conn, horizon_ms, lambda _: False)
 
     def known(self) -> Known:
         """All readings as readers see them."""

@@ -129,7 +129,7 @@ def test_a_round_is_bounded_and_the_next_goes_on(stored: Any, month: list[Readin
     stored.arrive(month)
     before_ms = raise_horizon(stored.conn, NOW_MS, 7)
     packer = Packer()
-    waiting = packer.refill(stored.conn)
+    waiting = packer.refill(stored.conn, before_ms)
 
     rounds = [packer.turn(stored.conn, before_ms, lambda packed: packed >= 1000) for _ in range(5)]
 

@@ -276,6 +276,11 @@ def test_c27_slots_agree_with_the_freezes_to_one_register_step() -> None:
     assert (doubt.code, doubt.at_ms, doubt.data["slots"], doubt.data["freezes"]) == ("freeze.mismatch", instant("00:00"), 24_000, 24_020)
 
 
+def test_c27_day_that_is_not_measured_is_not_compared() -> None:
+    course = judge(STAY, registers(("06:00", 100_000), ("12:00", 101_000)), False)
+    assert freeze_doubt(figures(course), ZONE, course.spans, Freezes(0, 24_000, 10), Fraction(1)) is None
+
+
 def test_c27_what_passed_over_an_unread_midnight_is_allowed_for() -> None:
     samples = quarter_hourly(DAY - timedelta(days=1), np.full(3 * 96, 250, np.int64), 100_000)
     course = judge(STAY, Samples(samples.at_ms + 120_000, samples.value), False)
@@ -357,11 +362,8 @@ def test_late_readings_change_the_hours_and_not_the_day() -> None:
 
 
 def _joined(first: Spans, second: Spans) -> Spans:
-    return Spans(
-        np.concatenate([first.start_ms, second.start_ms]),
-        np.concatenate([first.end_ms, second.end_ms]),
-        np.concatenate([first.amount, second.amount]),
-    )
+    columns = ("start_ms", "end_ms", "amount")
+    return Spans(*(np.concatenate([getattr(first, column), getattr(second, column)]) for column in columns))
 
 
 def _after(first: Samples, second: Samples) -> Samples:

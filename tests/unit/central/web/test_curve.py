@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from central.completeness.expected import period_s
 from central.metering.model import Point
-from central.web.curve import choose_quantity, day_bounds, gap_after, line, marked, period_s, summarise
+from central.web.curve import choose_quantity, day_bounds, gap_after, line, marked, summarise
 from firmware_profiles.loader import load_profiles
 from protocol.quantities import QUANTITIES
 from protocol.reading import Quality

@@ -9,6 +9,7 @@ from contextlib import closing, suppress
 
 import pytest
 
+from edge_agent.buffer.batches import is_intact
 from edge_agent.buffer.settings_store import Document, SettingsStore
 from protocol.errors import StorageError
 from protocol.messages import Columns, decode_stored
@@ -115,6 +116,131 @@ def test_damage_met_while_running_is_salvaged_without_a_restart(open_outbox, rea
 
     assert outbox.incarnation > incarnation
     assert 99_999 in sound_values(outbox)
+
+
+def as_killed(outbox, tmp_path):
+    """The outbox's folder as kill -9 leaves it: everything still in the write-ahead log."""
+    left = tmp_path / "left"
+    left.mkdir()
+    for name in ("outbox.db", "outbox.db-wal"):
+        (left / name).write_bytes((tmp_path / name).read_bytes())
+    outbox.close()
+    return left
+
+
+def flip_byte(path, at):
+    with path.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)[0]
+        file.seek(at)
+        file.write(bytes([byte ^ 1]))
+
+
+@pytest.mark.parametrize("at", [20, 40, 20_000])  # the log's header, a frame's header, a page in its middle
+def test_flipped_bit_in_the_log_does_not_take_the_commits_behind_it(open_outbox, readings, tmp_path, at):
+    outbox = open_outbox()
+    for start in range(20):
+        outbox.append_readings(readings(1, start))
+    old_epoch, left = outbox.epoch, as_killed(outbox, tmp_path)
+    flip_byte(left / "outbox.db-wal", at)
+
+    outbox = open_outbox(left)
+
+    assert len(sound_values(outbox)) >= 19
+    assert outbox.epoch != old_epoch  # no number of the old one is given out again
+
+
+def test_unfinished_commit_at_the_end_of_the_log_is_no_damage(open_outbox, readings, tmp_path):
+    outbox = open_outbox()
+    for start in range(5):
+        outbox.append_readings(readings(1, start))
+    epoch, left = outbox.epoch, as_killed(outbox, tmp_path)
+    with (left / "outbox.db-wal").open("ab") as log:
+        log.write(bytes(24 + 4096) + b"half a frame")
+
+    outbox = open_outbox(left)
+
+    assert sound_values(outbox) == [0, 1, 2, 3, 4]
+    assert outbox.epoch == epoch
+
+
+def test_batch_under_a_number_that_is_not_its_own_goes_back_to_its_place(open_outbox, readings, tmp_path):
+    outbox = open_outbox()
+    for start in range(3):
+        outbox.append_readings(readings(1, start))
+    outbox.close()
+    with closing(sqlite3.connect(tmp_path / "outbox.db")) as db:
+        db.execute("UPDATE batch SET position = position + 64 WHERE position & 255 = 2")
+        db.commit()
+
+    outbox = open_outbox()
+    meet_the_damage(outbox)
+
+    assert [(batch.seq, batch.kind) for batch in outbox.pending()][:3] == [(1, "readings"), (2, "readings"), (3, "readings")]
+
+
+def test_last_batch_broken_beyond_repair_is_told_under_its_number(open_outbox, readings, tmp_path):
+    outbox = open_outbox()
+    for start in range(3):
+        outbox.append_readings(readings(50, start * 50))
+    old_epoch, last = outbox.epoch, outbox.newest(1)[0].payload
+    outbox.close()
+    file = tmp_path / "outbox.db"
+    raw = bytearray(file.read_bytes())
+    raw[raw.find(last) + len(last) - 2] ^= 1
+    raw[:16] = bytes(16)
+    file.write_bytes(raw)
+
+    outbox = open_outbox()
+
+    assert [(batch.seq, batch.kind) for batch in outbox.pending() if batch.epoch == old_epoch] == [(1, "readings"), (2, "readings"), (3, "events")]
+
+
+def test_file_whose_head_forbids_writing_is_salvaged(open_outbox, readings, tmp_path):
+    outbox = open_outbox()
+    outbox.append_readings(readings(3))
+    outbox.close()
+    with (tmp_path / "outbox.db").open("r+b") as file:
+        file.seek(18)
+        file.write(b"\x0a")
+
+    outbox = open_outbox()
+    outbox.append_readings(readings(1, 3))
+
+    assert sorted(sound_values(outbox)) == [0, 1, 2, 3]
+
+
+def test_key_that_is_taken_already_is_damage_not_a_standstill(open_outbox, readings, tmp_path):
+    outbox = open_outbox()
+    outbox.append_readings(readings(1))
+    with closing(sqlite3.connect(tmp_path / "outbox.db")) as db:
+        db.execute("INSERT INTO batch SELECT position + 1, kind, created_ms, count, crc32c, payload FROM batch")
+        db.commit()
+
+    with pytest.raises(StorageError):
+        outbox.append_readings(readings(1, 1))
+    outbox.append_readings(readings(1, 1))
+
+    assert sorted(sound_values(outbox)) == [0, 1]
+
+
+def test_log_of_the_damaged_file_does_not_stay_beside_the_salvaged_one(open_outbox, readings, tmp_path):
+    outbox = open_outbox()
+    outbox.append_readings(readings(1))
+    left = as_killed(outbox, tmp_path)
+    (left / "outbox.db").unlink()
+    (left / "outbox.rebuild.db").write_bytes((tmp_path / "outbox.db").read_bytes())
+
+    outbox = open_outbox(left)
+    outbox.append_readings(readings(1, 1))
+
+    assert sound_values(outbox) == [0, 1]
+
+
+def test_row_without_payload_is_not_intact():
+    assert not is_intact(None, 0)
+    assert not is_intact("text", 0)
+    assert is_intact(b"", 0)
 
 
 def test_receipts_survive_a_salvage(open_outbox, readings, tmp_path):

@@ -1,0 +1,222 @@
+"""JSON API of consumption: figures of points and places, rankings, months and their closing, findings, tariffs, marks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Depends, Path, Query
+
+from central.consumption.closing import MonthState, close_month, month_state
+from central.consumption.findings import Finding, list_findings, resolve_finding
+from central.consumption.load import site_zone
+from central.consumption.marks import Mark, list_marks, put_mark, withdraw_mark
+from central.consumption.report import (
+    HeatRow,
+    Item,
+    MonthFigure,
+    Ranked,
+    Step,
+    check_place,
+    heat_map,
+    missing_inputs,
+    month_of_points,
+    place_consumption,
+    point_consumption,
+    point_facts,
+    ranking,
+)
+from central.consumption.tariffs import CalendarDay, TariffVersion, calendar_days, put_calendar_days, put_tariff, tariff_versions
+from central.context import Central
+from central.identity import audit
+from central.identity.guard import Principal, require
+
+Reader = Annotated[Principal, Depends(require("metering.read"))]
+Manager = Annotated[Principal, Depends(require("metering.manage"))]
+Code = Annotated[str, Path(max_length=64)]
+Medium = Literal["electricity", "water"]
+Month = Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+Reason = Annotated[str, Body(min_length=1, max_length=500)]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Consumption over a range. `missing`: inputs of a virtual point that are not known whole: why it is not."""
+
+    code: str
+    medium: str
+    unit: str
+    items: list[Item]
+    missing: list[str]
+
+
+def router(central: Central) -> APIRouter:
+    """Routes below /api/v1. Days are the site's local ones and both ends of a range belong to it; values are integers in base units."""
+    api = APIRouter(prefix="/api/v1", tags=["consumption"])
+    _figures(api, central)
+    _months(api, central)
+    _findings(api, central)
+    _tariffs(api, central)
+    _marks(api, central)
+    return api
+
+
+def _figures(api: APIRouter, central: Central) -> None:
+    @api.get("/points/{code}/consumption")
+    def of_point(
+        _: Reader, code: Code, since: Annotated[date, Query(alias="from")], until: Annotated[date, Query(alias="to")], step: Step = Step.DAY
+    ) -> Figures:
+        """A point's consumption; 404 if there is no such point."""
+        with central.pool.connection() as conn:
+            point = point_facts(conn, code)
+            items = point_consumption(conn, site_zone(conn), code, since, until, step)
+            missing = missing_inputs(conn, code, since, until) if point.virtual else []
+        return Figures(code, point.medium, _unit(point.medium), items, missing)
+
+    @api.get("/places/{code}/consumption")
+    def of_place(
+        _: Reader,
+        code: Code,
+        since: Annotated[date, Query(alias="from")],
+        until: Annotated[date, Query(alias="to")],
+        medium: Medium = "electricity",
+        step: Step = Step.DAY,
+    ) -> Figures:
+        """What a campus, zone, building or floor consumed with everything in it."""
+        with central.pool.connection() as conn:
+            check_place(conn, code)
+            return Figures(code, medium, _unit(medium), place_consumption(conn, site_zone(conn), code, medium, since, until, step), [])
+
+    @api.get("/places/{code}/ranking")
+    def ranked(
+        _: Reader,
+        code: Code,
+        since: Annotated[date, Query(alias="from")],
+        until: Annotated[date, Query(alias="to")],
+        medium: Medium = "electricity",
+        by: Literal["place", "point"] = "place",
+        top: Annotated[int, Query(ge=1, le=500)] = 20,
+    ) -> list[Ranked]:
+        """Who used most: places directly below, or points in it and below."""
+        with central.pool.connection() as conn:
+            check_place(conn, code)
+            return ranking(conn, code, medium, since, until, by, top)
+
+    @api.get("/places/{code}/heat-map")
+    def heat(_: Reader, code: Code, year: Annotated[int, Query(ge=2000, le=2200)], medium: Medium = "electricity") -> list[HeatRow]:
+        """A year, a row a day with its hours."""
+        with central.pool.connection() as conn:
+            check_place(conn, code)
+            return heat_map(conn, code, medium, year)
+
+
+def _months(api: APIRouter, central: Central) -> None:
+    @api.get("/months/{month}")
+    def state(_: Reader, month: Month) -> MonthState:
+        """How a month stands, and why it could not be closed."""
+        with central.pool.connection() as conn:
+            return month_state(conn, site_zone(conn), _first(month), _now(central))
+
+    @api.get("/months/{month}/points")
+    def figures(_: Reader, month: Month) -> list[MonthFigure]:
+        """The reported figures of every point that has one."""
+        with central.pool.connection() as conn:
+            return month_of_points(conn, _first(month))
+
+    @api.post("/months/{month}/close")
+    def close(
+        who: Manager, month: Month, preview: bool = False, force: Annotated[str | None, Query(min_length=1, max_length=500)] = None
+    ) -> MonthState:
+        """Close a month: its figures stand for ever. `force`: the reason to do so although data is missing."""
+        with central.pool.connection() as conn:
+            done = close_month(conn, site_zone(conn), _first(month), who.name, _now(central), preview, force)
+            if not preview:
+                audit.record(conn, who.name, "month.close", month, {"missing": done.missing, "findings": done.findings, "forced": force})
+            return done
+
+
+def _findings(api: APIRouter, central: Central) -> None:
+    @api.get("/findings")
+    def findings(
+        _: Reader,
+        open_only: Annotated[bool, Query(alias="open")] = True,
+        point: Annotated[str | None, Query(max_length=64)] = None,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> list[Finding]:
+        """What the computation could not settle by itself, newest first."""
+        with central.pool.connection() as conn:
+            return list_findings(conn, open_only, point, limit)
+
+    @api.post("/findings/{number}/resolve")
+    def resolve(who: Manager, number: int, resolution: Annotated[Reason, Body(embed=True)]) -> Finding:
+        """Settle a finding by hand; the figures stay as they are."""
+        with central.pool.connection() as conn:
+            found = resolve_finding(conn, number, f"{who.name}: {resolution}")
+            audit.record(conn, who.name, "finding.resolve", found.point or str(number), {"finding": number, "resolution": resolution})
+            return found
+
+
+def _tariffs(api: APIRouter, central: Central) -> None:
+    @api.get("/tariffs")
+    def tariffs(_: Reader) -> list[TariffVersion]:
+        """Every version of every tariff."""
+        with central.pool.connection() as conn:
+            return tariff_versions(conn)
+
+    @api.put("/tariffs/{tariff}/{valid_from}")
+    def put(who: Manager, tariff: Code, valid_from: date, body: Annotated[dict[str, Any], Body()]) -> None:
+        """Write a version of a tariff; 422 says where in the body it is wrong, 409 that the day lies in a closed month."""
+        with central.pool.connection() as conn:
+            put_tariff(conn, site_zone(conn), tariff, valid_from, body, who.name)
+            audit.record(conn, who.name, "tariff.put", f"{tariff} {valid_from}", {"body": body})
+
+    @api.get("/calendar-days")
+    def calendar(_: Reader) -> list[CalendarDay]:
+        """Days that are not what their weekday says."""
+        with central.pool.connection() as conn:
+            return calendar_days(conn)
+
+    @api.put("/calendar-days")
+    def put_days(who: Manager, days: Annotated[list[CalendarDay], Body(max_length=400)]) -> None:
+        """Write holidays and workdays; 409 for a day in a closed month."""
+        with central.pool.connection() as conn:
+            put_calendar_days(conn, site_zone(conn), days)
+            audit.record(conn, who.name, "calendar.put", f"{len(days)} days", {"days": [str(one.day) for one in days]})
+
+
+def _marks(api: APIRouter, central: Central) -> None:
+    @api.get("/consumption-marks")
+    def marks(_: Reader, point: Annotated[str | None, Query(max_length=64)] = None) -> list[Mark]:
+        """Intervals whose readings are held to be filled in."""
+        with central.pool.connection() as conn:
+            return list_marks(conn, point)
+
+    @api.post("/consumption-marks")
+    def put(
+        who: Manager, point: Annotated[str, Body(max_length=64)], from_ms: Annotated[int, Body()], to_ms: Annotated[int, Body()], reason: Reason
+    ) -> int:
+        """Mark an interval; its figures become estimated. Returns the mark's number."""
+        with central.pool.connection() as conn:
+            number = put_mark(conn, point, from_ms, to_ms, reason, who.name)
+            audit.record(conn, who.name, "mark.put", point, {"mark": number, "from_ms": from_ms, "to_ms": to_ms, "reason": reason})
+            return number
+
+    @api.delete("/consumption-marks/{number}")
+    def withdraw(who: Manager, number: int) -> None:
+        """Withdraw a mark."""
+        with central.pool.connection() as conn:
+            withdraw_mark(conn, number)
+            audit.record(conn, who.name, "mark.withdraw", str(number))
+
+
+def _unit(medium: str) -> str:
+    return "L" if medium == "water" else "Wh"
+
+
+def _first(month: str) -> date:
+    return date.fromisoformat(f"{month}-01")
+
+
+def _now(central: Central) -> datetime:
+    return datetime.fromtimestamp(central.clock(), UTC)

@@ -1,0 +1,74 @@
+"""The registry as a site plan that imports without a change: what stands now, whatever the console has changed since the last plan.
+
+Comments of the file that was imported are not in it, and neither is its `rehearsal` section, which no registry knows.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from central.db.pool import Connection
+from central.db.statements import load_statements, rows
+from central.metering.registry import KINDS, Kind, Row, Stay
+from protocol.errors import NotFound
+from protocol.plan_text import plan_text
+from protocol.site_plan import SitePlan
+
+_SQL = load_statements("central.metering")
+
+
+def export_site_plan(conn: Connection) -> str:
+    """The plan as YAML. Raises NotFound before the first import."""
+    site = conn.execute(_SQL["planned_site"]).fetchone()
+    if site is None:
+        raise NotFound("there is no site plan yet; import one first")
+    present = {kind: _present(conn, kind) for kind in KINDS}
+    stays = {stay.device: stay for stay in rows(conn, _SQL["present_stays"], Stay)}
+    points = {row["code"]: row for row in present["point"]}
+    devices: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in present["device"]:
+        devices[row["gateway"], row["line"]].append(_device(row, stays.get(row["code"]), points))
+    lines: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in present["line"]:
+        lines[row["gateway"]].append(row["settings"] | {"devices": devices[row["gateway"], row["code"]]})
+    document = {
+        "schema": 1,
+        "site": site[0],
+        "places": [_place(row) for row in present["place"]],
+        "gateways": [{"id": row["code"], "name": _name(row), "place": row["place"], "lines": lines[row["code"]]} for row in present["gateway"]],
+        "virtual_points": [_virtual(row) for row in present["point"] if row["role"] == "virtual"],
+    }
+    return plan_text(SitePlan.model_validate(document))
+
+
+def _present(conn: Connection, kind: Kind) -> list[dict[str, Any]]:
+    """Rows that stand, in the plan's order."""
+    standing: Iterable[Row] = (row for _, row in conn.execute(_SQL[f"present_{kind}"]) if not row["removed"])
+    return [dict(row) for row in sorted(standing, key=lambda row: row["position"])]
+
+
+def _place(row: Row) -> dict[str, Any]:
+    return {"id": row["code"], "kind": row["kind"], "parent": row["parent"], "name": _name(row)}
+
+
+def _device(row: Row, stay: Stay | None, points: Mapping[str, Row]) -> dict[str, Any]:
+    """A device as the plan writes it: what is as it is by default is left out."""
+    device = {"id": row["code"], "profile": row["profile"], "address": row["address"], "place": row["place"], "poll_s": row["poll_s"]}
+    if (row["name_zh"], row["name_en"]) != (row["code"], row["code"]):
+        device["name"] = _name(row)
+    if stay is None:
+        return device
+    point = points[stay.point]
+    role = None if point["role"] == "sub" else point["role"]
+    at = None if stay.point == row["code"] else stay.point
+    return device | {"point": at, "ct": stay.ct, "pt": stay.pt, "role": role, "upstream": point["upstream"], "max_per_hour": stay.max_per_hour}
+
+
+def _virtual(row: Row) -> dict[str, Any]:
+    return {"id": row["code"], "place": row["place"], "name": _name(row), "medium": row["medium"], "terms": row["terms"]}
+
+
+def _name(row: Row) -> dict[str, str]:
+    return {"zh": row["name_zh"], "en": row["name_en"]}
