@@ -6,10 +6,10 @@ PORT ?=
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench faults smoke docs format clean
+.PHONY: help demo test test-timescale check bench faults smoke docs format clean
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
 demo: ## a whole campus on this machine: make demo [SITE=plan.yaml] [PORT=8080] [DATA=demo-data]
 	@$(PYTHON) scripts/setup.py demo
@@ -26,6 +26,12 @@ check: ## format, lint, strict types, unit tests
 test: ## every test: unit, component, end to end
 	@$(PYTHON) scripts/setup.py test
 	$(PY) -m pytest
+
+TIMESCALE_TESTS := $(addprefix tests/component/central/,db ingest consumption storage metering)
+test-timescale: ## the database tests on a real TimescaleDB in a chroot (root; built once, some minutes); elsewhere it says why not
+	@$(PYTHON) scripts/setup.py test
+# schema.sql is the plain edition's, and the embedded server is none of this one
+	$(PY) scripts/timescale.py $(PY) -m pytest $(TIMESCALE_TESTS) -k "not stored_schema" --ignore tests/component/central/db/test_embedded.py
 
 smoke: ## start the demo, use it in a browser, stop it; screenshots in build/screenshots
 	@$(PYTHON) scripts/setup.py test

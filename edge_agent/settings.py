@@ -33,7 +33,7 @@ class UplinkSettings(Record):
     session_expiry_s: int = Field(default=3600, ge=60, le=86_400)
     will_delay_s: int = Field(default=30, ge=0, le=600)
     reconnect_min_s: float = Field(default=1, ge=0.01, le=60)
-    reconnect_max_s: float = Field(default=8, ge=0.01, le=3600)
+    reconnect_max_s: float = Field(default=4, ge=0.01, le=3600)
 
     @model_validator(mode="after")
     def _is_whole(self) -> UplinkSettings:

@@ -9,6 +9,8 @@ rows. Sending the same (generation, epoch, seq) twice is harmless by design.
     kind "readings", schema 1: base_ms, series [[device, quantity], ...], s [index], t [ms after base], v, q; read, no longer written
     kind "events",   schema 1: events [{...}, ...]
 
+Size: the envelope, its columns in two schemas and the records share caps, checks and the schema numbers.
+
 Schema 2 names a device and a quantity once and tells steps where neighbours resemble each other: a poll cycle is half as large on the wire and disk.
 """
 

@@ -64,6 +64,7 @@ def _energy(places: list[Place], profiles: Mapping[str, AnyProfile]) -> Iterator
     total = sum(maker.count for maker in inventory.ENERGY_METERS)
     shares, waters = _shares(total, inventory.ENERGY_GATEWAYS), _shares(inventory.ENERGY_WATER.count, inventory.ENERGY_GATEWAYS)
     water_numbers = iter(range(1, inventory.ENERGY_WATER.count + 1))
+    main = ""
     for index, count in enumerate(shares):
         building, name, storeys = buildings[index // 2]
         if index % 2 == 0:
@@ -72,6 +73,9 @@ def _energy(places: list[Place], profiles: Mapping[str, AnyProfile]) -> Iterator
         rooms = _rooms(building, floors, count)
         places += rooms
         units = [_unit(maker, number, f"e-{room.id}", room.id, profiles) for room, (maker, number) in zip(rooms, islice(meters, count), strict=True)]
+        if index % 2 == 0:
+            main = units[0].device.id
+        units = [_below(unit, main) for unit in units]
         entry = f"{building}-f{floors[0]}"
         units += [
             _unit(inventory.ENERGY_WATER, number, f"w-{building}-{number:03}", entry, profiles) for number in islice(water_numbers, waters[index])
@@ -114,6 +118,12 @@ def _unit(meters: Meters, number: int, device: str, place: str, profiles: Mappin
     address = f"{meters.prefix}{number:0{digits - len(meters.prefix)}}" if digits else "1"
     name = Text(zh=f"{meters.maker.zh} {number}", en=f"{meters.maker.en} {number}")
     return _Unit(Device(id=device, profile=meters.profile, address=address, place=place, name=name), profile)
+
+
+def _below(unit: _Unit, main: str) -> _Unit:
+    """The unit in its building's tree of supply: the first meter is the main one, all others hang below it."""
+    tree = {"role": "main"} if unit.device.id == main else {"upstream": main}
+    return _Unit(unit.device.model_copy(update=tree), unit.profile)
 
 
 def _profile(key: str, profiles: Mapping[str, AnyProfile]) -> AnyProfile:

@@ -13,11 +13,11 @@ import orjson
 from central.completeness.model import DEFAULT_PERIOD_S, GRACE_MS, Completeness, Expected
 from central.completeness.tally import Integers, Windows, due_windows, tally
 from central.consumption.days import bounds, day_of
+from central.consumption.load import site_zone
 from central.db.copy import copy_out
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows, run
 from central.ingest.pack import unpack
-from central.metering.zone import site_zone
 
 _SQL = load_statements("central.completeness")
 MAX_ROWS = 1000

@@ -12,13 +12,13 @@ from central.completeness.expected import expectations, period_s
 from central.completeness.model import GRACE_MS, Hour, SeriesHours
 from central.completeness.tally import Windows, due_windows, tally
 from central.consumption.days import bounds, days_between
+from central.consumption.load import site_zone
 from central.db.copy import copy_out
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows
 from central.ingest.pack import unpack
 from central.metering.device import get_device
 from central.metering.model import DeviceView
-from central.metering.zone import site_zone
 from protocol.errors import Refused
 from protocol.profile import AnyProfile
 

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 _SQL = load_statements("central.consumption")
 _GROUP = 100
 _LISTED = 1000
-_FOREVER_MS = 253_402_214_400_000
+_FOREVER_MS = 4_102_444_800_000  # 2100; beyond every reading
 Progress = Callable[[int, int], None]
 
 

@@ -96,9 +96,14 @@ with recursive chain (point) as (
     select h.upstream from chain join point_position as h on h.point = chain.point where h.upstream is not null
 )
 select h.point, m.id as point_id, m.medium, h.place, h.upstream,
-    case when exists (select from installation as i where i.point = h.point and i.register is not null) then h.role else 'check' end as role, greatest(h.valid_from, date '0001-01-01') as valid_from,
-    least(h.valid_to, (m.removed_at at time zone %(zone)s)::date + 1, date '9999-12-31') as valid_to
+    case when k.first is null and h.role <> 'virtual' then 'check' else h.role end as role,
+    greatest(h.valid_from, (k.first at time zone %(zone)s)::date, date '0001-01-01') as valid_from,
+    least(h.valid_to, case when not k.standing then (k.last at time zone %(zone)s)::date + 1 end, date '9999-12-31') as valid_to
 from chain join point_position as h on h.point = chain.point join metering_point as m on m.code = h.point
+cross join lateral (
+    select min(i.installed_at) as first, bool_or(i.removed_at is null) as standing, max(i.removed_at) as last
+    from installation as i where i.point = h.point and i.register is not null
+) as k
 order by h.point, h.valid_from;
 
 -- name: sums_of_places
@@ -374,7 +379,7 @@ with counted as (
 )
 select exists (select from closed_month where month = %(month)s) as closed, count(*) as points, count(*) filter (where f.known_s > 0) as with_figures,
     count(*) filter (where f.measured) as measured, coalesce(sum(c.due_s), 0)::bigint as due_s,
-    coalesce(sum(least(f.known_s, c.due_s)), 0)::bigint as known_s,
+    coalesce(sum(least(coalesce(f.known_s, 0), c.due_s)), 0)::bigint as known_s,
     (select count(*) from finding as f where f.resolved_at is null and f.at < %(end_at)s and coalesce(f.until, f.at) >= %(start_at)s) as findings,
     (select count(*) from arrival) + (select count(*) from dirty where from_at < %(end_at)s and to_at >= %(start_at)s)
         + (select count(*) from dirty_place where from_day < %(next)s and to_day >= %(month)s) as waiting

@@ -65,7 +65,7 @@ class MonthFigure:
     value: int | None
     known_s: int
     measured: bool
-    rates: tuple[int, ...] | None
+    rates: list[int] | None
     adjusted: int
     closed: bool
 

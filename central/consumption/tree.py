@@ -18,7 +18,7 @@ UNCOUNTED = frozenset({"check", "virtual"})
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a point hangs from `valid_from` until before `valid_to`."""
+    """Where a point hangs from `valid_from` until before `valid_to`: as long as it hangs there and has had a meter."""
 
     point: str
     point_id: int

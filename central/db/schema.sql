@@ -14,6 +14,53 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.hold_horizon(OUT packed_before timestamp with time zone, OUT kept_from timestamp with time zone) RETURNS record
+    LANGUAGE plpgsql
+    AS $$
+begin
+    lock table reading in row exclusive mode;
+    select s.packed_before, s.kept_from into packed_before, kept_from from storage_state as s;
+end $$;
+
+CREATE FUNCTION public.newest_reading(id bigint) RETURNS TABLE(measured_at timestamp with time zone, value bigint, quality smallint)
+    LANGUAGE sql STABLE
+    AS $$
+    select n.measured_at, n.value, n.quality from (
+        (select r.measured_at, r.value, r.quality from reading as r where r.series_id = id order by r.measured_at desc limit 1)
+        union all
+        (select b.last_at, b.last_value, b.last_quality from reading_block as b where b.series_id = id order by b.week desc limit 1)
+    ) as n
+    order by n.measured_at desc limit 1
+$$;
+
+COMMENT ON FUNCTION public.newest_reading(id bigint) IS 'the last reading of a series, packed or not; no row when there is none';
+
+CREATE FUNCTION public.packable(at timestamp with time zone, value bigint) RETURNS boolean
+    LANGUAGE sql STABLE PARALLEL SAFE
+    AS $$
+    select at = date_trunc('milliseconds', at) and value between -35184372088832 and 35184372088832
+$$;
+
+CREATE FUNCTION public.packed_between(ids bigint[], from_at timestamp with time zone, to_at timestamp with time zone) RETURNS TABLE(series_id bigint, measured_at timestamp with time zone, value bigint, quality smallint)
+    LANGUAGE sql STABLE
+    AS $$
+    select b.series_id, d.measured_at, d.value, d.quality
+    from reading_block as b
+    join reading_block as t on t.series_id = coalesce(b.times_of, b.series_id) and t.week = b.week
+    cross join lateral (
+        select t.first_at + ((n - 1) * t.step_ms + coalesce(sum(late_high) over steps, 0) * 65536 + sum(late_low) over steps)
+                * interval '1 millisecond' as measured_at,
+            b.first_value + b.unit * (coalesce(sum(rise_high) over steps, 0) * 65536 + sum(rise_low) over steps) as value,
+            coalesce(quality, 0::smallint) as quality
+        from unnest(t.late_low, t.late_high, b.rise_low, b.rise_high, b.quality) with ordinality as u (late_low, late_high, rise_low, rise_high, quality, n)
+        window steps as (order by n rows unbounded preceding)
+    ) as d
+    where b.series_id = any(ids) and b.week > from_at - interval '168 hours' and b.week < to_at and b.first_at < to_at and b.last_at >= from_at
+        and d.measured_at >= from_at and d.measured_at < to_at
+$$;
+
+COMMENT ON FUNCTION public.packed_between(ids bigint[], from_at timestamp with time zone, to_at timestamp with time zone) IS 'the packed part of readings_between';
+
 CREATE FUNCTION public.readings_between(ids bigint[], from_at timestamp with time zone, to_at timestamp with time zone) RETURNS TABLE(series_id bigint, measured_at timestamp with time zone, value bigint, quality smallint)
     LANGUAGE sql STABLE
     AS $$
@@ -21,6 +68,8 @@ CREATE FUNCTION public.readings_between(ids bigint[], from_at timestamp with tim
     from unnest(ids) as s (id) cross join lateral (
         select * from reading where reading.series_id = s.id and reading.measured_at >= from_at and reading.measured_at < to_at
     ) as r
+    union all
+    select p.series_id, p.measured_at, p.value, p.quality from packed_between(ids, from_at, to_at) as p
 $$;
 
 COMMENT ON FUNCTION public.readings_between(ids bigint[], from_at timestamp with time zone, to_at timestamp with time zone) IS 'from_at <= measured_at < to_at, in no order';
@@ -31,6 +80,12 @@ CREATE FUNCTION public.refuse_change() RETURNS trigger
 begin
     raise exception '% is append-only; write a new row instead', tg_table_name using errcode = 'restrict_violation';
 end $$;
+
+CREATE FUNCTION public.week_of(at timestamp with time zone) RETURNS timestamp with time zone
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    select timestamptz 'epoch' + floor(extract(epoch from at) / 604800) * interval '168 hours'
+$$;
 
 CREATE TABLE public.account (
     account_id bigint NOT NULL,
@@ -120,6 +175,19 @@ ALTER TABLE public.arrival ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE public.attachment (
+    sha256 text NOT NULL,
+    media_type text NOT NULL,
+    content bytea NOT NULL,
+    actor text NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT attachment_content_check CHECK ((octet_length(content) <= 8388608)),
+    CONSTRAINT attachment_media_type_check CHECK ((media_type = ANY (ARRAY['image/jpeg'::text, 'image/png'::text, 'image/webp'::text])))
+);
+ALTER TABLE ONLY public.attachment ALTER COLUMN content SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE public.attachment IS 'photos taken as evidence; media_type is what the bytes are, whatever the sender said';
+
 CREATE TABLE public.audit (
     audit_id bigint NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -160,6 +228,27 @@ CREATE TABLE public.calendar_day (
 
 COMMENT ON TABLE public.calendar_day IS 'days that are not what their weekday says';
 
+CREATE TABLE public.clock_offset (
+    id bigint NOT NULL,
+    gateway text NOT NULL,
+    from_ms bigint NOT NULL,
+    to_ms bigint,
+    offset_ms bigint NOT NULL,
+    noted_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT clock_offset_check CHECK ((to_ms > from_ms))
+);
+
+COMMENT ON TABLE public.clock_offset IS 'stamps of a gateway with from_ms <= stamp < to_ms are offset_ms ahead of true time; readings keep the stamps they were sent with';
+
+ALTER TABLE public.clock_offset ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.clock_offset_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.closed_figure (
     month date NOT NULL,
     point_id integer NOT NULL,
@@ -178,6 +267,39 @@ CREATE TABLE public.closed_month (
 );
 
 COMMENT ON COLUMN public.closed_month.inputs IS 'versions of tariff and factors the figures were closed with';
+
+CREATE TABLE public.closed_place (
+    month date NOT NULL,
+    place text NOT NULL,
+    medium text NOT NULL,
+    value bigint NOT NULL,
+    points_s bigint NOT NULL,
+    known_s bigint NOT NULL,
+    rates bigint[] NOT NULL
+);
+
+CREATE TABLE public.completeness_day (
+    device text NOT NULL,
+    day date NOT NULL,
+    period_s integer NOT NULL,
+    quantity text,
+    due integer DEFAULT 0 NOT NULL,
+    measured integer DEFAULT 0 NOT NULL,
+    made_up integer DEFAULT 0 NOT NULL,
+    settled boolean DEFAULT false NOT NULL,
+    looked_at timestamp with time zone,
+    look_at timestamp with time zone NOT NULL,
+    CONSTRAINT completeness_day_period_s_check CHECK ((period_s > 0))
+)
+WITH (fillfactor='70');
+
+COMMENT ON TABLE public.completeness_day IS 'derived from reading: of the readings that were due, how many there are; counted again until the day is over and nothing is missing';
+
+COMMENT ON COLUMN public.completeness_day.period_s IS 'how often the device is read; on a day it changes, the longer period';
+
+COMMENT ON COLUMN public.completeness_day.due IS 'whole periods that have ended, while the device stood at a point';
+
+COMMENT ON COLUMN public.completeness_day.measured IS 'due periods with a reading measured in them, whenever it arrived; made_up: only with one made up or substituted';
 
 CREATE TABLE public.consumption_day (
     point_id integer NOT NULL,
@@ -385,6 +507,74 @@ CREATE TABLE public.gateway (
 
 COMMENT ON COLUMN public.gateway.generation IS 'highest generation seen or enrolled; batches of a lower one are quarantined; 0 = never seen';
 
+CREATE TABLE public.gateway_gap (
+    id bigint NOT NULL,
+    gateway text NOT NULL,
+    generation bigint NOT NULL,
+    epoch bigint NOT NULL,
+    first bigint NOT NULL,
+    last bigint NOT NULL,
+    missing int8multirange NOT NULL,
+    given_up int8multirange DEFAULT '{}'::int8multirange NOT NULL,
+    found_at timestamp with time zone NOT NULL,
+    moved_at timestamp with time zone NOT NULL,
+    asked_at timestamp with time zone,
+    asked_last bigint,
+    times integer DEFAULT 0 NOT NULL,
+    fruitless integer DEFAULT 0 NOT NULL,
+    filled_at timestamp with time zone,
+    lost_at timestamp with time zone,
+    lost bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT gateway_gap_check CHECK ((last >= first)),
+    CONSTRAINT gateway_gap_check1 CHECK (((filled_at IS NULL) OR (lost_at IS NULL)))
+);
+
+COMMENT ON TABLE public.gateway_gap IS 'numbers a gateway has given to messages and central has not got; no foreign key, as gateway_status';
+
+COMMENT ON COLUMN public.gateway_gap.missing IS 'what is missing still and not given up';
+
+COMMENT ON COLUMN public.gateway_gap.given_up IS 'what cannot come any more: the gateway does not hold it, or never answers';
+
+COMMENT ON COLUMN public.gateway_gap.moved_at IS 'when some of it came last; the gateway is at it by itself while this moves';
+
+COMMENT ON COLUMN public.gateway_gap.asked_last IS 'highest number asked for so far in the present pass over the gap';
+
+COMMENT ON COLUMN public.gateway_gap.fruitless IS 'asks since something came last; the wait before the next grows with it';
+
+COMMENT ON COLUMN public.gateway_gap.lost IS 'how many numbers carry no data: given up, or the gateway sent a note of loss in their place';
+
+ALTER TABLE public.gateway_gap ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.gateway_gap_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.gateway_replacement (
+    id bigint NOT NULL,
+    key text NOT NULL,
+    digest bytea NOT NULL,
+    gateway text NOT NULL,
+    old_generation bigint NOT NULL,
+    new_generation bigint NOT NULL,
+    person text NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    answer jsonb NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+ALTER TABLE public.gateway_replacement ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.gateway_replacement_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE public.gateway_status (
     gateway text NOT NULL,
     state text DEFAULT 'offline'::text NOT NULL,
@@ -398,11 +588,20 @@ CREATE TABLE public.gateway_status (
     reported jsonb,
     health jsonb,
     health_at timestamp with time zone,
+    clock_offset_ms bigint,
+    clock_reports jsonb DEFAULT '[]'::jsonb NOT NULL,
+    clock_alarm_at timestamp with time zone,
     CONSTRAINT gateway_status_state_check CHECK ((state = ANY (ARRAY['online'::text, 'offline'::text, 'maintenance'::text])))
 )
 WITH (fillfactor='60');
 
 COMMENT ON TABLE public.gateway_status IS 'no foreign key: a box may say hello before its plan is imported';
+
+COMMENT ON COLUMN public.gateway_status.clock_offset_ms IS 'gateway clock minus ours at the newest health report; positive: the gateway is ahead';
+
+COMMENT ON COLUMN public.gateway_status.clock_reports IS 'the last reports as [gateway stamp ms, offset ms], oldest first';
+
+COMMENT ON COLUMN public.gateway_status.clock_alarm_at IS 'since when the offset is above the alarm limit; null: it is not';
 
 CREATE TABLE public.installation (
     id bigint NOT NULL,
@@ -489,6 +688,27 @@ COMMENT ON COLUMN public.metering_point.id IS 'short key of the consumption tabl
 
 ALTER TABLE public.metering_point ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.metering_point_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.old_box_acceptance (
+    id bigint NOT NULL,
+    gateway text NOT NULL,
+    generation bigint NOT NULL,
+    batches integer NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+COMMENT ON TABLE public.old_box_acceptance IS 'decisions to store what a replaced box had still sent';
+
+ALTER TABLE public.old_box_acceptance ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.old_box_acceptance_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -620,6 +840,36 @@ CREATE TABLE public.reading (
     quality smallint NOT NULL
 );
 
+CREATE TABLE public.reading_block (
+    series_id bigint NOT NULL,
+    week timestamp with time zone NOT NULL,
+    times_of bigint,
+    readings integer NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    first_value bigint NOT NULL,
+    last_value bigint NOT NULL,
+    unit bigint NOT NULL,
+    step_ms integer,
+    last_quality smallint NOT NULL,
+    late_low smallint[],
+    late_high smallint[],
+    rise_low smallint[] NOT NULL,
+    rise_high integer[],
+    quality smallint[],
+    CONSTRAINT reading_block_check CHECK ((((times_of IS NULL) = (late_low IS NOT NULL)) AND ((times_of IS NULL) = (step_ms IS NOT NULL)))),
+    CONSTRAINT reading_block_readings_check CHECK ((readings > 0)),
+    CONSTRAINT reading_block_unit_check CHECK ((unit > 0))
+);
+
+COMMENT ON COLUMN public.reading_block.times_of IS 'the series whose block of this week holds these times too (same exchange, same instants); null: they are here';
+
+COMMENT ON COLUMN public.reading_block.late_low IS 'how much longer than step_ms each step took, ms, signed low 16 bits; the rest in late_high (null: all 0)';
+
+COMMENT ON COLUMN public.reading_block.rise_low IS 'each step of the value in units, signed low 16 bits; the rest in rise_high (null: all 0); the first is 0';
+
+COMMENT ON COLUMN public.reading_block.quality IS 'null: all good';
+
 CREATE TABLE public.reading_verdict (
     series_id bigint NOT NULL,
     measured_at timestamp with time zone NOT NULL,
@@ -629,6 +879,79 @@ CREATE TABLE public.reading_verdict (
 );
 
 COMMENT ON COLUMN public.reading_verdict.verdict IS 'rejected: as if never read; baseline: counting starts anew here, what was before it is unknown';
+
+CREATE TABLE public.registry_edit (
+    id bigint NOT NULL,
+    point text NOT NULL,
+    kind text NOT NULL,
+    before jsonb NOT NULL,
+    after jsonb NOT NULL,
+    what text NOT NULL,
+    actor text NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    withdrawn_at timestamp with time zone,
+    CONSTRAINT registry_edit_kind_check CHECK ((kind = ANY (ARRAY['meter'::text, 'ratio'::text, 'position'::text])))
+);
+
+COMMENT ON COLUMN public.registry_edit.before IS 'the site plan''s keys for the point and the values they had: a plan that still says so is older than the change';
+
+ALTER TABLE public.registry_edit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.registry_edit_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.replacement (
+    id bigint NOT NULL,
+    key text NOT NULL,
+    digest bytea NOT NULL,
+    point text NOT NULL,
+    old_device text NOT NULL,
+    new_device text NOT NULL,
+    old_installation bigint NOT NULL,
+    new_installation bigint,
+    removed_at timestamp with time zone NOT NULL,
+    installed_at timestamp with time zone NOT NULL,
+    closing jsonb NOT NULL,
+    opening jsonb NOT NULL,
+    unreadable text,
+    carried jsonb DEFAULT '{}'::jsonb NOT NULL,
+    adopted integer DEFAULT 0 NOT NULL,
+    photos text[] DEFAULT '{}'::text[] NOT NULL,
+    person text NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    request jsonb NOT NULL,
+    answer jsonb NOT NULL,
+    done_at timestamp with time zone DEFAULT now() NOT NULL,
+    cancelled_at timestamp with time zone,
+    cancelled_by text,
+    cancel_reason text
+);
+
+COMMENT ON TABLE public.replacement IS 'one row a meter replacement, kept when it is cancelled';
+
+COMMENT ON COLUMN public.replacement.key IS 'chosen by the caller: the same key with the same request is answered again, not done again';
+
+COMMENT ON COLUMN public.replacement.digest IS 'SHA-256 of the request';
+
+COMMENT ON COLUMN public.replacement.new_installation IS 'null after it was cancelled: the stay is gone, its facts are here';
+
+COMMENT ON COLUMN public.replacement.carried IS 'credit and purchase count the old meter showed: to be carried over to the new one';
+
+COMMENT ON COLUMN public.replacement.adopted IS 'readings the new meter had sent under the old one''s name, copied to its own series';
+
+ALTER TABLE public.replacement ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.replacement_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 CREATE TABLE public.series (
     id bigint NOT NULL,
@@ -663,6 +986,21 @@ ALTER TABLE public.site_plan ALTER COLUMN version ADD GENERATED ALWAYS AS IDENTI
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.storage_state (
+    one boolean DEFAULT true NOT NULL,
+    packed_before timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    kept_from timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    packed_at timestamp with time zone,
+    packed_readings bigint DEFAULT 0 NOT NULL,
+    CONSTRAINT storage_state_one_check CHECK (one)
+);
+
+COMMENT ON COLUMN public.storage_state.packed_before IS 'the horizon: readings before it may be packed; one that arrives takes the checked path. Only rises';
+
+COMMENT ON COLUMN public.storage_state.kept_from IS 'readings before it were removed by retention; one that arrives is refused and counted. Only rises';
+
+COMMENT ON COLUMN public.storage_state.packed_readings IS 'readings in blocks';
 
 CREATE TABLE public.tariff_version (
     tariff text NOT NULL,
@@ -709,6 +1047,9 @@ ALTER TABLE ONLY public.api_token
 ALTER TABLE ONLY public.arrival
     ADD CONSTRAINT arrival_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.attachment
+    ADD CONSTRAINT attachment_pkey PRIMARY KEY (sha256);
+
 ALTER TABLE ONLY public.audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (audit_id);
 
@@ -718,11 +1059,23 @@ ALTER TABLE ONLY public.batch
 ALTER TABLE ONLY public.calendar_day
     ADD CONSTRAINT calendar_day_pkey PRIMARY KEY (day);
 
+ALTER TABLE ONLY public.clock_offset
+    ADD CONSTRAINT clock_offset_once EXCLUDE USING gist (gateway WITH =, int8range(from_ms, to_ms) WITH &&);
+
+ALTER TABLE ONLY public.clock_offset
+    ADD CONSTRAINT clock_offset_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.closed_figure
     ADD CONSTRAINT closed_figure_pkey PRIMARY KEY (month, point_id);
 
 ALTER TABLE ONLY public.closed_month
     ADD CONSTRAINT closed_month_pkey PRIMARY KEY (month);
+
+ALTER TABLE ONLY public.closed_place
+    ADD CONSTRAINT closed_place_pkey PRIMARY KEY (month, place, medium);
+
+ALTER TABLE ONLY public.completeness_day
+    ADD CONSTRAINT completeness_day_pkey PRIMARY KEY (day, device);
 
 ALTER TABLE ONLY public.consumption_day
     ADD CONSTRAINT consumption_day_pkey PRIMARY KEY (point_id, day);
@@ -760,8 +1113,17 @@ ALTER TABLE ONLY public.finding
 ALTER TABLE ONLY public.finding
     ADD CONSTRAINT finding_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.gateway_gap
+    ADD CONSTRAINT gateway_gap_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY public.gateway
     ADD CONSTRAINT gateway_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY public.gateway_replacement
+    ADD CONSTRAINT gateway_replacement_key_key UNIQUE (key);
+
+ALTER TABLE ONLY public.gateway_replacement
+    ADD CONSTRAINT gateway_replacement_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.gateway_status
     ADD CONSTRAINT gateway_status_pkey PRIMARY KEY (gateway);
@@ -786,6 +1148,9 @@ ALTER TABLE ONLY public.metering_point
 
 ALTER TABLE ONLY public.metering_point
     ADD CONSTRAINT metering_point_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY public.old_box_acceptance
+    ADD CONSTRAINT old_box_acceptance_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.one_time_link
     ADD CONSTRAINT one_time_link_pkey PRIMARY KEY (token_digest);
@@ -814,11 +1179,23 @@ ALTER TABLE ONLY public.quarantine
 ALTER TABLE ONLY public.ratio_correction
     ADD CONSTRAINT ratio_correction_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.reading_block
+    ADD CONSTRAINT reading_block_pkey PRIMARY KEY (series_id, week);
+
 ALTER TABLE ONLY public.reading
     ADD CONSTRAINT reading_pkey PRIMARY KEY (series_id, measured_at);
 
 ALTER TABLE ONLY public.reading_verdict
     ADD CONSTRAINT reading_verdict_pkey PRIMARY KEY (series_id, measured_at);
+
+ALTER TABLE ONLY public.registry_edit
+    ADD CONSTRAINT registry_edit_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.replacement
+    ADD CONSTRAINT replacement_key_key UNIQUE (key);
+
+ALTER TABLE ONLY public.replacement
+    ADD CONSTRAINT replacement_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.series
     ADD CONSTRAINT series_device_quantity_key UNIQUE (device, quantity);
@@ -828,6 +1205,9 @@ ALTER TABLE ONLY public.series
 
 ALTER TABLE ONLY public.site_plan
     ADD CONSTRAINT site_plan_pkey PRIMARY KEY (version);
+
+ALTER TABLE ONLY public.storage_state
+    ADD CONSTRAINT storage_state_pkey PRIMARY KEY (one);
 
 ALTER TABLE ONLY public.tariff_version
     ADD CONSTRAINT tariff_version_pkey PRIMARY KEY (tariff, valid_from);
@@ -845,6 +1225,10 @@ CREATE INDEX adjustment_into ON public.adjustment USING btree (into_month);
 CREATE UNIQUE INDEX api_token_live_name ON public.api_token USING btree (name) WHERE (revoked_at IS NULL);
 
 CREATE INDEX batch_received ON public.batch USING brin (received_at);
+
+CREATE INDEX completeness_day_device ON public.completeness_day USING btree (device, day);
+
+CREATE INDEX completeness_day_look ON public.completeness_day USING btree (look_at) WHERE (NOT settled);
 
 CREATE INDEX consumption_day_day ON public.consumption_day USING btree (day);
 
@@ -864,6 +1248,14 @@ CREATE INDEX event_device ON public.event USING btree (device, at) WHERE (device
 
 CREATE INDEX finding_open ON public.finding USING btree (opened_at) WHERE (resolved_at IS NULL);
 
+CREATE INDEX gateway_gap_closed ON public.gateway_gap USING btree (COALESCE(filled_at, lost_at)) WHERE ((filled_at IS NOT NULL) OR (lost_at IS NOT NULL));
+
+CREATE INDEX gateway_gap_given_up ON public.gateway_gap USING btree (gateway, generation, epoch) WHERE (given_up <> '{}'::int8multirange);
+
+CREATE INDEX gateway_gap_open ON public.gateway_gap USING btree (gateway, generation, epoch) WHERE ((filled_at IS NULL) AND (lost_at IS NULL));
+
+CREATE INDEX gateway_replacement_gateway ON public.gateway_replacement USING btree (gateway);
+
 CREATE INDEX login_failure_last ON public.login_failure USING btree (last_at);
 
 CREATE INDEX place_parent ON public.place USING btree (parent);
@@ -874,6 +1266,14 @@ CREATE INDEX point_position_place ON public.point_position USING btree (place);
 
 CREATE INDEX quarantine_waiting ON public.quarantine USING btree (received_at) WHERE (replayed_at IS NULL);
 
+CREATE INDEX registry_edit_point ON public.registry_edit USING btree (point, kind);
+
+CREATE INDEX replacement_devices ON public.replacement USING btree (old_device);
+
+CREATE INDEX replacement_new_device ON public.replacement USING btree (new_device);
+
+CREATE INDEX replacement_point ON public.replacement USING btree (point);
+
 CREATE INDEX web_session_account ON public.web_session USING btree (account_id, created_at);
 
 CREATE TRIGGER adjustment_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.adjustment FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
@@ -883,6 +1283,8 @@ CREATE TRIGGER audit_append_only BEFORE DELETE OR UPDATE ON public.audit FOR EAC
 CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION public.audit_is_append_only();
 
 CREATE TRIGGER closed_figure_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.closed_figure FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER closed_place_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.closed_place FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER ratio_correction_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.ratio_correction FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
@@ -897,6 +1299,15 @@ ALTER TABLE ONLY public.closed_figure
 
 ALTER TABLE ONLY public.closed_figure
     ADD CONSTRAINT closed_figure_point_id_fkey FOREIGN KEY (point_id) REFERENCES public.metering_point(id);
+
+ALTER TABLE ONLY public.closed_place
+    ADD CONSTRAINT closed_place_month_fkey FOREIGN KEY (month) REFERENCES public.closed_month(month);
+
+ALTER TABLE ONLY public.closed_place
+    ADD CONSTRAINT closed_place_place_fkey FOREIGN KEY (place) REFERENCES public.place(code);
+
+ALTER TABLE ONLY public.completeness_day
+    ADD CONSTRAINT completeness_day_device_fkey FOREIGN KEY (device) REFERENCES public.device(code);
 
 ALTER TABLE ONLY public.consumption_day
     ADD CONSTRAINT consumption_day_point_id_fkey FOREIGN KEY (point_id) REFERENCES public.metering_point(id);
@@ -937,6 +1348,9 @@ ALTER TABLE ONLY public.finding
 ALTER TABLE ONLY public.gateway
     ADD CONSTRAINT gateway_place_fkey FOREIGN KEY (place) REFERENCES public.place(code);
 
+ALTER TABLE ONLY public.gateway_replacement
+    ADD CONSTRAINT gateway_replacement_gateway_fkey FOREIGN KEY (gateway) REFERENCES public.gateway(code);
+
 ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_device_fkey FOREIGN KEY (device) REFERENCES public.device(code);
 
@@ -945,6 +1359,9 @@ ALTER TABLE ONLY public.installation
 
 ALTER TABLE ONLY public.line
     ADD CONSTRAINT line_gateway_fkey FOREIGN KEY (gateway) REFERENCES public.gateway(code);
+
+ALTER TABLE ONLY public.old_box_acceptance
+    ADD CONSTRAINT old_box_acceptance_gateway_fkey FOREIGN KEY (gateway) REFERENCES public.gateway(code);
 
 ALTER TABLE ONLY public.one_time_link
     ADD CONSTRAINT one_time_link_account_id_fkey FOREIGN KEY (account_id) REFERENCES public.account(account_id);
@@ -969,6 +1386,24 @@ ALTER TABLE ONLY public.point_position
 
 ALTER TABLE ONLY public.ratio_correction
     ADD CONSTRAINT ratio_correction_installation_fkey FOREIGN KEY (installation) REFERENCES public.installation(id);
+
+ALTER TABLE ONLY public.registry_edit
+    ADD CONSTRAINT registry_edit_point_fkey FOREIGN KEY (point) REFERENCES public.metering_point(code);
+
+ALTER TABLE ONLY public.replacement
+    ADD CONSTRAINT replacement_new_device_fkey FOREIGN KEY (new_device) REFERENCES public.device(code);
+
+ALTER TABLE ONLY public.replacement
+    ADD CONSTRAINT replacement_new_installation_fkey FOREIGN KEY (new_installation) REFERENCES public.installation(id) ON DELETE SET NULL;
+
+ALTER TABLE ONLY public.replacement
+    ADD CONSTRAINT replacement_old_device_fkey FOREIGN KEY (old_device) REFERENCES public.device(code);
+
+ALTER TABLE ONLY public.replacement
+    ADD CONSTRAINT replacement_old_installation_fkey FOREIGN KEY (old_installation) REFERENCES public.installation(id);
+
+ALTER TABLE ONLY public.replacement
+    ADD CONSTRAINT replacement_point_fkey FOREIGN KEY (point) REFERENCES public.metering_point(code);
 
 ALTER TABLE ONLY public.series
     ADD CONSTRAINT series_device_fkey FOREIGN KEY (device) REFERENCES public.device(code);

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,11 @@ class Block:
     def readings(self) -> int:
         """How many readings it holds."""
         return len(self.rise_low)
+
+    def columns(self) -> dict[str, Any]:
+        """Its fields by name, arrays as the database reads them: its driver would take each number by itself."""
+        fields = ((name, getattr(self, name)) for name in self.__slots__)
+        return {name: f"{{{str(value)[1:-1]}}}" if isinstance(value, list) else value for name, value in fields}
 
 
 def encode(rows: Rows) -> Iterator[Block]:

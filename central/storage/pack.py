@@ -10,21 +10,22 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
 
-from central.db.copy import copy_out
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows, run
-from central.ingest.pack import Rows, concatenate, unpack
+from central.ingest.pack import Rows, concatenate
 from central.storage.block import WEEK_MS, Block, encode, instant
 from protocol.errors import StorageError
 
 log = logging.getLogger(__name__)
 
 _SQL = load_statements("central.storage")
+_RECORD = np.dtype([("s", ">i8"), ("t", ">i8"), ("v", ">i8"), ("q", ">i2")])  # as the database sends bigint, timestamptz (us since 2000), smallint
+_EPOCH_2000_MS = 946_684_800_000
 _DEVICES = 16  # a transaction: some 100,000 readings of a week, a second or less
 
 
@@ -104,13 +105,17 @@ def pack_week(conn: Connection, devices: Sequence[str], week_ms: int) -> int:
 
 
 def _read(conn: Connection, statement: str, ids: Sequence[int], week_ms: int) -> Rows:
-    return unpack(copy_out(conn, _SQL[statement], {"ids": list(ids), **_week(week_ms)}))
+    """Rows as one value of fixed-width records: a COPY would hand over each row by itself."""
+    row = conn.execute(_SQL[statement], {"ids": list(ids), **_week(week_ms)}, binary=True).fetchone()
+    packed = np.frombuffer(bytes(row[0]) if row and row[0] is not None else b"", _RECORD)
+    at_ms = packed["t"].astype(np.int64) // 1000 + _EPOCH_2000_MS
+    return Rows(packed["s"].astype(np.int64), at_ms, packed["v"].astype(np.int64), packed["q"].astype(np.int64))
 
 
 def _replace(conn: Connection, blocks: Iterable[Block], ids: Sequence[int], week_ms: int) -> None:
     run(conn, _SQL["delete_blocks"], ids=ids, week_at=instant(week_ms))
     with conn.cursor() as cursor:
-        cursor.executemany(_SQL["insert_block"], [{**asdict(block), "readings": block.readings} for block in blocks])
+        cursor.executemany(_SQL["insert_block"], [{**block.columns(), "readings": block.readings} for block in blocks])
 
 
 def _sorted(one: Rows) -> Rows:

@@ -32,20 +32,13 @@ select id, device from series where device = any(%(devices)s) order by device, i
 select pg_advisory_xact_lock(1667563525);
 
 -- name: read_hot
-copy (
-    select r.series_id, r.measured_at, r.value, r.quality
-    from unnest(%(ids)s::bigint[]) as s (id) join reading as r on r.series_id = s.id
-        and r.measured_at >= %(from_at)s::timestamptz
-        and r.measured_at < %(to_at)s::timestamptz
-        and packable(r.measured_at, r.value)
-) to stdout (format binary);
+select string_agg(int8send(r.series_id) || timestamptz_send(r.measured_at) || int8send(r.value) || int2send(r.quality), '')
+from unnest(%(ids)s::bigint[]) as s (id) join reading as r on r.series_id = s.id
+    and r.measured_at >= %(from_at)s::timestamptz and r.measured_at < %(to_at)s::timestamptz and packable(r.measured_at, r.value);
 
 -- name: read_packed
-copy (
-    select series_id, measured_at, value, quality
-    from packed_between(%(ids)s::bigint[], %(from_at)s::timestamptz,
-                        %(to_at)s::timestamptz)
-) to stdout (format binary);
+select string_agg(int8send(series_id) || timestamptz_send(measured_at) || int8send(value) || int2send(quality), '')
+from packed_between(%(ids)s::bigint[], %(from_at)s::timestamptz, %(to_at)s::timestamptz);
 
 -- name: delete_blocks
 delete from reading_block where series_id = any(%(ids)s) and week = %(week_at)s::timestamptz;

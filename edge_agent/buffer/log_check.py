@@ -18,26 +18,27 @@ _HEADER = struct.Struct(">IIIIIIII")
 _FRAME = struct.Struct(">IIIIII")
 _MAGIC = 0x377F0682  # the last bit tells the byte order of the checksum's words
 _WORD = 0xFFFFFFFF
+_BROKEN_HEADER = 2  # it is a single sector, synced before any frame: no cut does that, and whatever follows is hidden
 _MAX_BYTES = 64 << 20  # the log is kept near 1 MiB; a larger one is not read into memory
 
 
-def hides_commits(log: Path) -> bool:
-    """Whether a commit stands behind the point at which SQLite stops reading.
+def hidden_commits(log: Path) -> int:
+    """How many commits stand at or behind the point at which SQLite stops reading.
 
-    A power cut in the middle of a commit can look the same; what is salvaged then was never promised, and is true all the same.
+    More than one is damage, for each was synced before the next began. Exactly one may also be a commit that a power cut or a kill broke off.
     """
     try:
         if log.stat().st_size > _MAX_BYTES:
-            return False
+            return 0
         raw = log.read_bytes()
     except OSError:
-        return False
+        return 0
     if len(raw) < _HEADER.size + _FRAME.size:
-        return False
+        return 0
     magic, _, page, _, salt1, salt2, sum1, sum2 = _HEADER.unpack_from(raw)
     running = _checksum(raw[:24], (0, 0), _order(magic))
     if magic & ~1 != _MAGIC or running != (sum1, sum2):
-        return True  # the header is a single sector, synced before any frame: a cut does not damage it
+        return _BROKEN_HEADER
     at = _HEADER.size
     while at + _FRAME.size + page <= len(raw):
         _, _, *salts, sum1, sum2 = _FRAME.unpack_from(raw, at)
@@ -46,17 +47,17 @@ def hides_commits(log: Path) -> bool:
         if salts != [salt1, salt2] or running != (sum1, sum2):
             return _commits(raw, at, page, (salt1, salt2))
         at += _FRAME.size + page
-    return False
+    return 0
 
 
-def _commits(raw: bytes, at: int, page: int, salts: tuple[int, int]) -> bool:
-    """Whether any frame from here on ends a transaction of this round. One of the salts may be what was damaged."""
+def _commits(raw: bytes, at: int, page: int, salts: tuple[int, int]) -> int:
+    """How many frames from here on end a transaction of this round. One of the salts may be what was damaged."""
+    found = 0
     while at + _FRAME.size + page <= len(raw):
         _, commit, salt1, salt2, _, _ = _FRAME.unpack_from(raw, at)
-        if commit and (salt1 == salts[0] or salt2 == salts[1]):
-            return True
+        found += bool(commit) and (salt1 == salts[0] or salt2 == salts[1])
         at += _FRAME.size + page
-    return False
+    return found
 
 
 def _order(magic: int) -> str:

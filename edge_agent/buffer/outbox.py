@@ -79,12 +79,13 @@ class Outbox:
     def append_readings(self, readings: Sequence[Reading]) -> int:
         """Store readings and return the seq of the last batch; they are on the disk when this returns. Raises StorageError if they are not."""
         try:
-            return self._append(reading_drafts(readings), readings=len(readings))
+            drafts, good = reading_drafts(readings), readings
         except ValueError:
             good = [reading for reading in readings if is_storable(reading)]
             bad = [reading for reading in readings if not is_storable(reading)]
-        _LOG.error("%d readings cannot be stored, the first is %r", len(bad), bad[0])
-        return self._append(reading_drafts(good) + event_drafts([unstorable_event(bad, self._now_ms())]), readings=len(good))
+            _LOG.error("%d readings cannot be stored, the first is %r", len(bad), bad[0])
+            drafts = reading_drafts(good) + event_drafts([unstorable_event(bad, self._now_ms())])
+        return self._append(drafts, readings=len(good))
 
     def append_events(self, events: Sequence[Event]) -> int:
         """Store events as `append_readings` does. They may use the reserve behind the quota."""

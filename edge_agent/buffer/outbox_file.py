@@ -105,7 +105,7 @@ class OutboxFile:
 
     def _owner(self) -> str | None:
         """Gateway the rows belong to; None for a new, an empty or a just salvaged outbox."""
-        if log_check.hides_commits(database.wal(self.path)):
+        if log_check.hidden_commits(database.wal(self.path)):
             self._rebuild(database.contradiction("the write-ahead log is damaged in its middle"))
             return None
         try:

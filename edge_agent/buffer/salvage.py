@@ -63,12 +63,13 @@ def rebuild(path: Path, gateway: str, now_ms: int) -> Report:
     """
     fresh = _fresh(path)
     _remove(fresh)
-    log_is_whole = not log_check.hides_commits(database.wal(path))
+    hidden = log_check.hidden_commits(database.wal(path))
     with closing(database.connect(fresh)) as db:
         keeper = _Keeper(db, gateway, _old_marks(path), now_ms)
         whole = keeper.keep(_walk(path, gateway))
-        if not (whole and log_is_whole):
-            keeper.keep(_carve(path, gateway))
+        if not whole or hidden:
+            carved = _carve(path, gateway)
+            keeper.keep(keeper.of_known_epochs(carved) if whole and hidden == 1 else carved)
         stand_ins = keeper.fill_gaps()
     if database.wal(fresh).exists():
         raise sqlite3.OperationalError("the salvaged rows are not all in the new file")  # closing could not move them there
@@ -141,6 +142,14 @@ class _Keeper:
         except _BrokenOffError:
             return False
         return True
+
+    def of_known_epochs(self, carved: Iterable[Found | BatchId]) -> Iterator[Found | BatchId]:
+        """Only what belongs to epochs that were committed: a commit that broke off may have been about to begin one."""
+        known = set(self._epochs)
+        for one in carved:
+            batch = one.batch if isinstance(one, Found) else one
+            if (batch.generation, batch.epoch) in known:
+                yield one
 
     def fill_gaps(self) -> int:
         """Put stand-ins where seqs are missing between an epoch's receipt and its last batch; return how many."""

@@ -37,7 +37,7 @@ _HEALTH_EXPIRY_S = 120
 _IDLE_S = 1.0  # longest wait in one go, so that progress shows
 _STORAGE_PAUSE_S = 1.0
 _STABLE_S = 30.0  # a session that lasted this long resets the back-off; a broker that accepts and kicks does not
-_TAKEN_OVER_FAILURES = 5  # two boxes with one identity must not duel
+_TAKEN_OVER_TIMES = 8  # two boxes with one identity must not duel: they wait so much longer
 _EVENT_EVERY_S = 600.0  # per code; the log has every single one
 _CHANNELS = {"events": topics.Up.EVENT, "results": topics.Up.RESULT}
 
@@ -53,10 +53,13 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Reconnect:
-    """Full jitter between 0 and a ceiling that doubles from `min_s` to `max_s`."""
+    """Full jitter between 0 and a ceiling that doubles from `min_s` to `max_s`.
+
+    The ceiling is how late a gateway may be back after a long outage: a thousand of them make 500 attempts a second at 4 s, which a broker bears.
+    """
 
     min_s: float = 1.0
-    max_s: float = 120.0
+    max_s: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +149,9 @@ class Sender:
                 reason = Closed(0, "internal error")
             failures = 1 if self._clock.now_s() - began_s >= _STABLE_S else failures + 1
             if reason.code == TAKEN_OVER:
-                failures = max(failures, _TAKEN_OVER_FAILURES)
                 self._tell("uplink.taken_over", "another client connected with this gateway's identity; look for a second box or a stolen key")
             if not self._stopping.is_set():
-                delay_s = self._delay_s(failures)
+                delay_s = self._delay_s(failures, reason.code == TAKEN_OVER)
                 (_LOG.warning if failures == 1 else _LOG.info)("no uplink: %s; attempt %d in %.1f s", reason.reason, failures, delay_s)
                 self._rest(delay_s)
 
@@ -186,8 +188,9 @@ class Sender:
         now_s = self._clock.now_s()
         return max(0.0, min(_IDLE_S, self._window.due_in_s(now_s)))
 
-    def _delay_s(self, failures: int) -> float:
-        return self._clock.chance(0, min(self._reconnect.max_s, self._reconnect.min_s * float(1 << min(failures, 16))))
+    def _delay_s(self, failures: int, taken_over: bool) -> float:
+        most_s = self._reconnect.max_s
+        return self._clock.chance(0, most_s * _TAKEN_OVER_TIMES if taken_over else min(most_s, self._reconnect.min_s * float(1 << min(failures, 16))))
 
     def _rest(self, seconds: float) -> None:
         until_s = self._clock.now_s() + seconds

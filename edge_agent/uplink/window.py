@@ -37,7 +37,7 @@ class Limits:
     backfill_burst: int = 8
     retry_s: float = 30.0
     retry_max_s: float = 600.0
-    refused_s: float = 5.0
+    refused_s: float = 1.0
     refused_max_s: float = 300.0
     ack_grace_s: float = 2.0
 

@@ -56,11 +56,13 @@ def _figures(runs: dict[int, _Run], clean: str) -> list[Figure]:
     seeds = f"{len(runs)} seeds, {sum(one.faults for one in runs.values())} faults, {copies} extra copies of batches reached central"
     return [
         Figure("rows / unique readings accepted", f"{rows:,}", f"{due:,}", f"{rows / due:.6f}", "exactly 1"),
-        Figure("seeds with anything lost, wrong or double", str(len(bad)), seeds, "–" if not bad else f"seeds {bad[:10]}", "0"),
-        Figure(
-            "seeds whose table differs from the clean run", str(len(differ)), f"hash {clean[:16]}", "–" if not differ else f"seeds {differ[:10]}", "0"
-        ),
+        Figure("seeds with anything lost, wrong or double", str(len(bad)), seeds, _seeds(bad), "0"),
+        Figure("seeds whose table differs from the clean run", str(len(differ)), f"hash {clean[:16]}", _seeds(differ), "0"),
     ]
+
+
+def _seeds(chosen: list[int]) -> str:
+    return f"seeds {chosen[:10]}" if chosen else "–"
 
 
 def _clean() -> str:

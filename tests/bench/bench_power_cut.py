@@ -1,9 +1,9 @@
 """S1: what an edge loses when its power goes, over thousands of recorded and replayed power cuts.
 
-Conditions: real processes write through the product's outbox and settings store (appends, receipts, purges, quota, kills, damaged files); every change
-they ask of the disk is recorded by a preload library, and at random points of the record the disk is rebuilt as a journaling file system may hold it
-then: un-fsynced 512-byte sectors each kept up to a moment of its own or lost, names kept in order up to any point. The product's own code opens the
-result. Lost and promised are readings and events, each counted at every cut behind its promise.
+Conditions: real processes write through the product's outbox and settings store (appends, receipts, purges, quota, kills, damaged files); every
+change they ask of the disk is recorded by a preload library, and at random points of the record the disk is rebuilt as a journaling file system may
+hold it then: un-fsynced 512-byte sectors each kept up to a moment of its own or lost, names kept in order up to any point. The product's own code
+opens the result. Lost and promised are readings and events, each counted at every cut behind its promise.
 Beside it, in the same run: the same outbox with weakened settings (the harness must notice), and, where `.cache/peers` has it, the SQLite storage of
 thingsboard-gateway 3.8.5 with its default settings under the same recorder, a message counting as promised when put() has returned True.
 `CE_POWER_CUTS` sets how many cuts (default 20,000).
@@ -78,7 +78,7 @@ def _peer_losses(chance: Random) -> tuple[int, int] | None:
 
 def _replay_peer(root: Path, log: Path, chance: Random) -> tuple[int, int]:
     operations, disk, put = list(read_log(log)), Disk(root), set[int]()
-    disk.adopt()
+    disk.prepare("data")
     begun = next(number for number, one in enumerate(operations) if one.op == "!")
     at = Counter(chance.randrange(begun + 1, len(operations) + 1) for _ in range(_PEER_CUTS))
     lost = promised = 0

@@ -62,8 +62,15 @@ def _append(outbox: Outbox, number: int) -> None:
 def _sender(outbox: Outbox, options: dict[str, Any]) -> Sender:
     uplink = UplinkSettings(host=options["host"], port=options["port"])
     chosen = SenderSettings.model_validate(options["sender"])
-    files = {name: Path(options[name]) for name in ("password_file", "ca_file") if options.get(name)}
-    wanted = Options(outbox.gateway, uplink.host, uplink.port, username=outbox.gateway, keepalive_s=options["keepalive_s"], **files)
+    wanted = Options(
+        outbox.gateway,
+        uplink.host,
+        uplink.port,
+        ca_file=Path(options["ca_file"]) if options["ca_file"] else None,
+        username=outbox.gateway,
+        password_file=Path(options["password_file"]),
+        keepalive_s=options["keepalive_s"],
+    )
     limits = Limits(
         window=chosen.window,
         backfill_per_s=chosen.backfill_per_s,

@@ -7,19 +7,19 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
 from provisioning.rehearse.broker import CENTRAL_USER, BrokerFiles, find_mosquitto, write_broker_files
+from tests.faults.campus import GATEWAYS
 from tests.faults.wait import wait
 
 
 class Broker:
     """A mosquitto on one port for as long as the chain lives."""
 
-    def __init__(self, folder: Path, host: str, gateways: Sequence[str], persistent: bool, tls: Path | None) -> None:
+    def __init__(self, folder: Path, host: str, persistent: bool, tls: Path | None) -> None:
         self.host, self.port, self.tls = host, free_port(host), tls
-        self.passwords = {user: secrets.token_hex(8) for user in (CENTRAL_USER, *gateways)}
+        self.passwords = {user: secrets.token_hex(8) for user in (CENTRAL_USER, *GATEWAYS)}
         self.files = BrokerFiles(folder, folder / "store" if persistent else None)
         self._process: subprocess.Popen[bytes] | None = None
         write_broker_files(self.files, self.port, self.passwords, host)

@@ -28,7 +28,6 @@ from protocol.topics import Down, down
 from provisioning.rehearse.broker import CENTRAL_USER
 from tests.faults.book import Book
 from tests.faults.broker import Broker
-from tests.faults.campus import GATEWAYS
 from tests.faults.database import database
 from tests.faults.gateway import ROOT, Box, Place
 from tests.faults.wait import LONG_S, wait
@@ -44,7 +43,7 @@ def chain(
         folder = Path(tempfile.mkdtemp(prefix="ce-faults-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         dsn = stack.enter_context(database())
-        broker = Broker(folder / "broker", host, GATEWAYS, persistent, tls)
+        broker = Broker(folder / "broker", host, persistent, tls)
         stack.callback(broker.kill)
         broker.start()
         book = Book(folder / "book")
@@ -115,19 +114,19 @@ class Chain:
     def scalar(self, query: str) -> Any:
         """The one value of a query."""
         with connect(self.dsn, autocommit=True) as conn:
-            row = conn.execute(query).fetchone()  # type: ignore[call-overload]
+            row = conn.execute(query).fetchone()
         return row[0] if row else None
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """All rows of a query."""
         with connect(self.dsn, autocommit=True) as conn:
-            return conn.execute(query).fetchall()  # type: ignore[call-overload, no-any-return]
+            return conn.execute(query).fetchall()
 
     def execute(self, *statements: str) -> None:
         """Run statements, each committed."""
         with connect(self.dsn, autocommit=True) as conn:
             for statement in statements:
-                conn.execute(statement)  # type: ignore[call-overload]
+                conn.execute(statement)
 
     def kill_boxes(self) -> None:
         """End every gateway."""

@@ -54,17 +54,19 @@ def server() -> str:
     template = make_conninfo(dsn, dbname=_TEMPLATE)
     bring_up_to_date(template)
     with connect(template, autocommit=True) as conn:
-        _register(conn)
+        register(conn)
     return dsn
 
 
-def _register(conn: Connection) -> None:
+def register(conn: Connection) -> None:
+    """Enter the fault campus into a migrated database."""
     conn.execute("insert into place values ('campus', null, 'campus', '校', 'Campus', 0)")
     for gateway in campus.GATEWAYS:
         conn.execute("insert into gateway (code, place, name_zh, name_en, position) values (%s, 'campus', '网关', 'Gateway', 0)", [gateway])
         conn.execute("insert into line (gateway, code, settings, position) values (%s, 'l1', '{}', 0)", [gateway])
         conn.execute(
             "insert into device (code, profile, kind, address, place, gateway, line, name_zh, name_en, position) "
-            "select %(g)s || '-m' || n, 'a/b', 'electricity_meter', n::text, 'campus', %(g)s, 'l1', 'm', 'm', n from generate_series(0, %(last)s) as n",
+            "select %(g)s || '-m' || n, 'a/b', 'electricity_meter', n::text, 'campus', %(g)s, 'l1', 'm', 'm', n "
+            "from generate_series(0, %(last)s) as n",
             {"g": gateway, "last": campus.DEVICES - 1},
         )

@@ -64,6 +64,10 @@ class Disk:
             elif path.is_dir():
                 self._durable[name] = self._now[name] = None
 
+    def prepare(self, folder: str) -> None:
+        """A directory that was there before anything was recorded."""
+        self._durable[folder] = self._now[folder] = None
+
     def apply(self, one: Operation) -> None:
         """Take one recorded operation in. Raises ValueError for what the model does not cover."""
         match one.op:

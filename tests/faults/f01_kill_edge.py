@@ -14,7 +14,6 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -30,7 +29,6 @@ _LONGEST_LIFE_S = 0.08
 _FIRST_COMMIT_S = 2.0
 _LIMITS = Limits(quota_bytes=8 << 20, min_free_bytes=0)
 Number = tuple[int, int]
-_SAY: Callable[[int, object], int] = lambda pipe, word: os.write(pipe, json.dumps(word).encode() + b"\n")
 
 
 def run(chance: Random, size: Size) -> Outcome:
@@ -40,10 +38,8 @@ def run(chance: Random, size: Size) -> Outcome:
     firsts_s: list[float] = []
     with tempfile.TemporaryDirectory(prefix="kill-edge-") as name:
         folder = Path(name)
-        for life in range(_KILLS[size]):
+        for _ in range(_KILLS[size]):
             _hear(_one_life(folder, chance.getrandbits(32), chance.uniform(0.0, _LONGEST_LIFE_S)), book, acked, firsts_s)
-            if life % 20 == 0:
-                os.sync()
         lost, wrong, duplicated = _compare(folder, book, acked)
     firsts_s.sort()
     p99_s = firsts_s[int(len(firsts_s) * 0.99) - 1] if firsts_s else 0.0
@@ -82,23 +78,27 @@ def _write_until_killed(folder: Path, chance: Random, pipe: int) -> None:
     try:
         outbox = Outbox(folder, "gw-1", 1, _LIMITS, now_ms=lambda: time.time_ns() // 1_000_000)
         epoch = outbox.epoch
-        _SAY(pipe, ["last", epoch, outbox.last_position & (1 << 40) - 1])
+        _say(pipe, ["last", epoch, outbox.last_position & (1 << 40) - 1])
         first = True
         while True:
             readings = some_readings(chance, 1_790_000_000_000, chance.choice((1, 10, 200)))
-            _SAY(pipe, ["intent", epoch, fingerprint(readings)])
+            _say(pipe, ["intent", epoch, fingerprint(readings)])
             seq = outbox.append_readings(readings)
-            _SAY(pipe, ["stored", epoch, seq, fingerprint(readings)])
+            _say(pipe, ["stored", epoch, seq, fingerprint(readings)])
             if first:
-                _SAY(pipe, ["first", time.monotonic() - begun])
+                _say(pipe, ["first", time.monotonic() - begun])
             first = False
             if chance.random() < 0.2:
                 upto = max(1, seq - chance.randrange(20))
-                _SAY(pipe, ["ack", epoch, upto])
+                _say(pipe, ["ack", epoch, upto])
                 outbox.acknowledge(1, epoch, upto)
-    except BaseException as error:
-        _SAY(pipe, ["failed", repr(error)])
+    except BaseException as error:  # noqa: BLE001 - the fork must not go on in its parent's code
+        _say(pipe, ["failed", repr(error)])
         os._exit(1)
+
+
+def _say(pipe: int, word: object) -> None:
+    os.write(pipe, json.dumps(word).encode() + b"\n")
 
 
 def _hear(said: list[list[object]], book: dict[Number, str], acked: dict[int, int], firsts_s: list[float]) -> None:

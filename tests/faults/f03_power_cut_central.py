@@ -33,7 +33,7 @@ from central.ingest.verify import verify
 from central.mqtt.session import Message
 from protocol.messages import CRC_PROPERTY, BatchId, checksum, columns, encode_readings
 from protocol.topics import Up, up
-from tests.faults import campus, chain
+from tests.faults import campus, database
 from tests.faults.disk import Cut, Disk, lay_out
 from tests.faults.power_cut import memory_folder
 from tests.faults.recorder import mark, read_log, recorded
@@ -69,7 +69,7 @@ def run(chance: Random, size: Size) -> Outcome:
         with cluster.embedded(home) as dsn:
             bring_up_to_date(dsn)
             with connect(dsn, autocommit=True) as conn:
-                chain._register(conn)
+                database.register(conn)
             _kill_often(home, dsn, chance, _KILLS[size], kills)
         _cut_often(home, folder, chance, _CUTS[size], cuts, first=100_000, fsync="on")
         _cut_often(home, folder, chance, _WEAK_CUTS[size], weak, first=200_000, fsync="off", until_found=size is Size.SLICE)

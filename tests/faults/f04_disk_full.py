@@ -3,7 +3,8 @@
 What is exercised: the real Outbox in this process. As root on a file system of its own (tmpfs of 4 MiB) that another file fills to the last block,
 with the free-space reserve switched off so that SQLite itself meets "disk full"; without root by a limit on file size (RLIMIT_FSIZE, in a child),
 which SQLite sees as a failed write. Readings go on being offered all the time, receipts come and go. What is refused must be refused with
-StorageError and told by a gap event; what was accepted must be there; after space returns the same object must store and drain again, without a restart.
+StorageError and told by a gap event; what was accepted must be there; after space returns the same object must store and drain again, without a
+restart.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import time
 from random import Random
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 
 from protocol.topics import Down, Up, down, up
 from tests.faults.book import latencies, percentile, settle
@@ -30,7 +31,7 @@ _DOWN_S = 1.0
 
 def run(chance: Random, size: Size) -> Outcome:
     """Drain over a narrow link and talk to the gateway meanwhile."""
-    batches, documents = (25, 12) if size is Size.SLICE else (600, 150)
+    batches, documents = (25, 12) if size is Size.SLICE else (1_500, 60)
     with chain() as bed:
         proxy = Proxy((bed.broker.host, bed.broker.port), rate_bytes_s=_RATE_BYTES_S)
         try:
@@ -64,13 +65,18 @@ def _documents(bed: Chain, box: Box, number: int, chance: Random) -> tuple[list[
     """Publish documents one by one; returns the seconds until the gateway had each, and until its answer was back."""
     answers: dict[int, float] = {}
     ready = threading.Event()
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id="documents", protocol=paho.MQTTv5)
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id="documents", protocol=paho.MQTTv5)
     client.username_pw_set("central", bed.broker.passwords["central"])
-    client.on_connect = lambda *_: client.subscribe(up(box.gateway, Up.REPORTED), qos=1)
+
+    def hear(_client: object, _data: object, message: paho.MQTTMessage) -> None:
+        answers.setdefault(json.loads(message.payload)["documents"]["lines"]["version"], time.monotonic())
+
     client.on_subscribe = lambda *_: ready.set()
-    client.on_message = lambda _c, _d, message: answers.setdefault(json.loads(message.payload)["documents"]["lines"]["version"], time.monotonic())
+    client.on_message = hear
     client.connect(bed.broker.host, bed.broker.port)
     client.loop_start()
+    wait(client.is_connected, 10, "the other end connects")
+    client.subscribe(up(box.gateway, Up.REPORTED), qos=1)
     sent: dict[int, float] = {}
     try:
         assert ready.wait(10)

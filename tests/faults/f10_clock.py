@@ -29,7 +29,7 @@ from protocol.reading import Quality
 from protocol.site_plan import parse_site_plan
 from protocol.topics import UP_STORED, parse_up
 from provisioning.virtual.site import VirtualSite
-from tests.faults.chain import Broker
+from tests.faults.broker import Broker
 from tests.faults.recorder import library
 from tests.faults.scenario import Outcome, Size
 

@@ -23,7 +23,8 @@ NEEDS = ("linux", "mosquitto")
 _RESUME_S = 10.0
 _HOLD = (
     "create unlogged table holding (quantity text)",
-    "create function hold() returns trigger language plpgsql as $$ begin if exists (select from holding) then perform pg_sleep(30); end if; return new; end $$",
+    """create function hold() returns trigger language plpgsql as $$
+       begin if exists (select from holding) then perform pg_sleep(30); end if; return new; end $$""",
 )
 _TRIGGER = "create trigger hold before insert on reading for each row when (new.value % 100 = {residue}) execute function hold()"
 _COPYING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"

@@ -13,6 +13,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from random import Random
 
 from edge_agent.lines.clock import SystemClock
@@ -81,4 +82,4 @@ def _cycle_s(heard: Sequence[tuple[float, Reading]]) -> float:
     times: dict[str, list[float]] = defaultdict(list)
     for at, reading in heard:
         times[reading.series.device].append(at)
-    return statistics.median(later - earlier for ats in times.values() for earlier, later in zip(ats, ats[1:], strict=False))
+    return statistics.median(later - earlier for ats in times.values() for earlier, later in pairwise(ats))

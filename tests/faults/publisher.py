@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 
 import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -20,7 +21,7 @@ class Publisher:
 
     def __init__(self, bed: Chain, gateway: str) -> None:
         self._handed: list[paho.MQTTMessageInfo] = []
-        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=gateway, protocol=paho.MQTTv5)
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=gateway, protocol=paho.MQTTv5)
         self._client.username_pw_set(gateway, bed.broker.passwords[gateway])
         self._client.max_inflight_messages_set(100)
         self._client.connect(bed.broker.host, bed.broker.port)

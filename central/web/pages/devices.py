@@ -16,6 +16,7 @@ from central.fleet.gateways import get_gateway
 from central.identity.guard import Principal, require
 from central.metering.device import get_device
 from central.metering.model import DeviceView, Point
+from central.metering.replacement_log import replacements
 from central.metering.tree import ancestors
 from central.metering.values import curve, latest_values
 from central.web.curve import MAX_POINTS, choose_quantity, day_bounds, gap_after, line, marked, summarise
@@ -24,7 +25,7 @@ from central.web.render import render
 from central.web.site import Site, load_site
 from protocol.errors import NotFound
 from protocol.profile import AnyProfile
-from protocol.quantities import QUANTITIES, Kind, Medium
+from protocol.quantities import QUANTITIES, Kind, Medium, Quantity
 
 _DAY_MS = 86_400_000
 _FIRST_DAY = date(1970, 1, 2)  # the day before it still has a day before in every time zone
@@ -61,7 +62,13 @@ def _identity(conn: Connection, device: DeviceView, profile: AnyProfile | None) 
     values.sort(key=lambda value: _order(value.quantity))
     live = [(QUANTITIES[value.quantity], value) for value in values]
     known: dict[str, Any] = {"way": ancestors(conn, device.place), "profile": profile, "values": live, "installation": device.installations[:1]}
+    known["stays"] = [(stay, _registers(stay.opening), _registers(stay.closing)) for stay in device.installations]
+    known["replacements"] = replacements(conn, None, device.code)
     return known | _reachable(conn, device)
+
+
+def _registers(registers: Mapping[str, int]) -> list[tuple[Quantity, int]]:
+    return [(QUANTITIES[code], value) for code, value in registers.items() if code in QUANTITIES]
 
 
 def _order(code: str) -> tuple[int, int]:

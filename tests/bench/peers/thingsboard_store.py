@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import logging
 import os
 import sys
@@ -21,10 +22,13 @@ def main() -> None:
     """Put, and mark each message for which put returned True."""
     folder, count = sys.argv[1], int(sys.argv[2])
     logging.disable()
-    storage = SQLiteEventStorage({"data_file_path": f"{folder}/"}, logging.getLogger("peer"), Event())
+    logger = logging.getLogger("peer")
+    logger.trace = logger.debug  # the level that the gateway adds to its own loggers
+    storage = SQLiteEventStorage({"data_file_path": f"{folder}/"}, logger, Event())
     mark = ctypes.CDLL(None).ce_mark
     for number in range(count):
-        if storage.put('{"deviceName": "m-%d", "telemetry": [{"ts": 1790000000000, "values": {"energy": %d}}]}' % (number % 40, number)):
+        telemetry = [{"ts": 1_790_000_000_000, "values": {"energy": number}}]
+        if storage.put(json.dumps({"deviceName": f"m-{number % 40}", "telemetry": telemetry})) is True:
             mark(b'["put", %d]' % number)
         time.sleep(_EVERY_S)
     time.sleep(1)

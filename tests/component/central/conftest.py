@@ -52,17 +52,11 @@ def postgres(server_folder: Path) -> Iterator[str]:
 def clone(postgres: str) -> Callable[..., str]:
     """`clone() -> dsn` of a new migrated database; `clone(empty=True)` of one without any table."""
     names = (f"t{os.getpid()}_{number}" for number in itertools.count(1))
-    template = None if os.environ.get("CE_TEST_DSN") else _create(postgres, f"template_{os.getpid()}", "template0")
-    if template:
-        bring_up_to_date(template)
+    template = _create(postgres, f"template_{os.getpid()}", "template0")
+    bring_up_to_date(template)
 
     def make(empty: bool = False) -> str:
-        if template and not empty:
-            return _create(postgres, next(names), f"template_{os.getpid()}")
-        dsn = _create(postgres, next(names), "template0")
-        if not empty:
-            bring_up_to_date(dsn)
-        return dsn
+        return _create(postgres, next(names), "template0" if empty else f"template_{os.getpid()}")
 
     return make
 

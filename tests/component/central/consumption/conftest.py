@@ -13,7 +13,7 @@ import pytest
 from central.consumption.check import Checked, check
 from central.consumption.closing import MonthState, close_month
 from central.consumption.dirty import note_dirty, note_dirty_places
-from central.consumption.report import Item, Step, month_of_points, place_consumption
+from central.consumption.report import Item, Step, month_of_points, place_consumption, point_consumption
 from central.consumption.work import Round, work_off
 from central.db.pool import Connection
 from central.ingest.series import SeriesIds
@@ -153,6 +153,11 @@ class Campus:
         """A place's reported months."""
         days = [date.fromisoformat(f"{month}-01") for month in (first, last)]
         return place_consumption(self.conn, "Asia/Shanghai", place, "electricity", *days, Step.MONTH)
+
+    def quality(self, point: str, day: str, step: Step = Step.HOUR) -> list[str]:
+        """How good a point's parts of a day are."""
+        when = date.fromisoformat(day)
+        return [item.quality for item in point_consumption(self.conn, "Asia/Shanghai", point, when, when, step)]
 
     def check(self, **options: object) -> Checked:
         """The proof, over everything unless told otherwise."""

@@ -225,7 +225,7 @@ def test_c25_a_point_below_another_is_not_counted_twice(campus):
 
     assert {place: campus.place(place, DAY) for place in ("b1", "b2", "campus")} == {"b1": 1000, "b2": 50, "campus": 1000}
     assert campus.place("b1", DAY, "water") == 7
-    assert campus.sql("select points from place_day where place = 'b1' and medium = 'electricity'") == [(3,)]  # two are the plan's
+    assert campus.sql("select points from place_day where place = 'b1' and medium = 'electricity'") == [(1,)]
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -24,13 +24,14 @@ def test_what_was_computed_is_right(worked, days):
 
     assert result.mismatches == []
     assert (result.points, result.waiting) == (6, 0)
-    assert result.days >= 9 and result.months >= 3 and result.place_days >= 6 and result.place_months >= 2
+    assert (result.days, result.months, result.place_days, result.place_months) == (9, 3, 9, 3)
 
 
 @pytest.mark.parametrize(
     ("damage", "kinds"),
     [
-        ("update consumption_day set slots[40] = 7, value = value - 18 where point_id = (select id from metering_point where code = 'a') and day = '2025-03-02'",
+        ("update consumption_day set slots[40] = 7, value = value - 18 where day = '2025-03-02' and point_id = "
+         "(select id from metering_point where code = 'a')",
          {"day", "month", "place_day"}),
         ("delete from consumption_day where point_id = (select id from metering_point where code = 'b') and day = '2025-03-03'",
          {"day", "month", "place_day"}),

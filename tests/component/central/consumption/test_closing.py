@@ -42,7 +42,7 @@ def test_a_preview_tells_and_closes_nothing(months):
 def test_too_much_missing_is_closed_only_with_a_reason(months):
     months.meter("silent", since="2025-02-20 00:00")
 
-    with pytest.raises(Refused, match="24.3% of what should be known is missing"):
+    with pytest.raises(Refused, match=r"24\.3% of what should be known is missing"):
         months.close("2025-02")
     assert months.close("2025-02", force="meter was stolen").closed
     assert months.sql("select inputs ->> 'forced' from closed_month") == [("meter was stolen",)]
@@ -62,7 +62,7 @@ def test_a_tree_change_moves_no_closed_figure_of_a_place(months):
     months.dirty_places(["b1", "b2"], None, None)
     months.work()
 
-    assert [item.value for item in months.place_months("b1", "2025-02", "2025-03")] == [100_000 - 0, None]
+    assert [item.value for item in months.place_months("b1", "2025-02", "2025-03")] == [100_000, None]
     assert [item.value for item in months.place_months("b2", "2025-02", "2025-03")] == [None, 31_000]
 
 

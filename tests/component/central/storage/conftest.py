@@ -20,7 +20,7 @@ from protocol.reading import Quality, Reading, SeriesKey
 from protocol.topics import Up, up
 
 WEEK = 2800 * WEEK_MS  # a Thursday in 2023
-NOW_MS = WEEK + 8 * WEEK_MS
+NOW_MS = WEEK + 200 * WEEK_MS  # of ingest
 Known = dict[tuple[str, str, int], tuple[int, int]]  # device, quantity, instant -> value, quality
 
 
@@ -40,6 +40,7 @@ class Store:
 
     def pack(self) -> int:
         """Pack what lies before the horizon; returns how many readings were packed."""
+        self.conn.commit()  # what a test read before: packing makes transactions of its own
         horizon_ms = storage_state(self.conn).packed_before_ms
         if horizon_ms is None:
             return 0

@@ -12,6 +12,7 @@ import httpx
 import orjson
 import pytest
 
+from central.db.pool import connect
 from central.identity.accounts import add_account
 from central.identity.permissions import Role
 from central.web.static_files import STATIC_DIR
@@ -107,6 +108,20 @@ def test_empty_filter_says_what_to_do_next(browser: Browser) -> None:
 def test_device_page_says_what_it_is_and_what_it_shows(browser: Browser) -> None:
     text = browser("viewer").get("/devices/m1").text
     for fact in ("CT 40 · PT 1", "gw1</a> / l1", "Building 1", "1,234.57", "1,234,567\u202fWh", 'title="1,234.567\u202fkWh"'):
+        assert fact in text, fact
+
+
+def test_device_page_shows_registers_of_its_stays_and_who_replaced_it(browser: Browser, web: Any) -> None:
+    with web.pool.connection() as conn:
+        conn.execute("update installation set opening = '{\"energy_active_forward\": 12300}' where device = 'm1'")
+        conn.execute(
+            "insert into replacement (key, digest, point, old_device, new_device, old_installation, removed_at, installed_at, closing, opening, "
+            "photos, person, reason, actor, request, answer) "
+            "select 'replace-1', '', point, device, device, id, now(), now(), '{}', '{}', array['ab'], "
+            "'Wang <b>', 'display dark', 'x', '{}', '{}' from installation where device = 'm1'"
+        )
+    text = browser("viewer").get("/devices/m1").text
+    for fact in ("Opening register", "12.300\u202fkWh", "stands there", "Wang &lt;b&gt;", "display dark", 'href="/api/v1/attachments/ab"'):
         assert fact in text, fact
 
 
@@ -228,3 +243,18 @@ def _raw(client: httpx.Client, path: str) -> list[bytes]:
     with client.stream("GET", path) as answer:
         assert answer.status_code == 200, path
         return list(answer.iter_raw())
+
+
+def test_gateway_page_tells_completeness_gaps_and_clock(browser: Browser, database: str) -> None:
+    with connect(database) as conn:
+        told = "on conflict (gateway) do update set clock_offset_ms = 420000, clock_alarm_at = now()"
+        conn.execute("insert into gateway_status (gateway, clock_offset_ms, clock_alarm_at) values ('gw1', 420000, now()) " + told)
+        conn.execute("insert into ack_cursor (gateway, generation, epoch, received) values ('gw1', 9, 5, '{[1,3],[6,9]}')")
+        figures = "values ('m1', (now() at time zone 'Asia/Shanghai')::date, 900, 96, 90, 4, now(), now()) on conflict do nothing"
+        conn.execute("insert into completeness_day (device, day, period_s, due, measured, made_up, looked_at, look_at) " + figures)
+    page = browser("viewer").get("/gateways/gw1", headers={"accept-language": "en"}).text
+
+    assert "93.75" in page
+    assert "97.92" in page
+    assert "7 minutes ahead" in page
+    assert re.search(r"Messages missing</dt><dd>2", page)

@@ -39,6 +39,11 @@ def test_held_readings_do_not_let_the_register_slide() -> None:
     course = judge(STAY, hourly(1_000, 990, 985, 1_005), False)
     assert course.accepted.value.tolist() == [1_000, 1_000, 1_000, 1_005]
     assert course.spans.amount.tolist() == [0, 0, 5]
+    assert judge(STAY, hourly(1_000, 985, 990, 1_005), False).accepted.value.tolist() == [1_000, 1_000, 1_000, 1_005]
+
+
+def test_noise_is_no_wrap() -> None:
+    assert verdicts(judge(replace(STAY, rollover=1_000_000), hourly(1_000, 990, 1_005), False)) == {}
 
 
 def test_spike_is_rejected_and_counting_goes_on() -> None:
@@ -84,6 +89,22 @@ def test_garbage_before_and_in_a_new_level_is_no_level_of_its_own() -> None:
     course = judge(STAY, hourly(500_000, 10**12, 700, 800, 10**9, 900, 1_000), False)
     assert verdicts(course) == {1: "rejected spike", 2: "baseline fall", 4: "rejected spike"}
     assert course.spans.amount.tolist() == [100, 100, 100]
+
+
+def test_garbage_in_a_level_that_climbs_does_not_bring_the_old_one_back() -> None:
+    course = judge(STAY, hourly(3_000, 0, 1_000, 2_000, 10**9, 3_100), False)
+    assert verdicts(course) == {1: "baseline fall", 4: "rejected spike"}
+
+
+def test_counting_goes_on_after_garbage_over_a_wrap() -> None:
+    course = judge(replace(STAY, rollover=1_000_000), hourly(999_900, 500_000, 50, 60), False)
+    assert verdicts(course) == {1: "rejected dip"}
+    assert course.spans.amount.tolist() == [150, 10]
+
+
+def test_counting_goes_on_after_garbage_with_the_most_of_the_time_and_the_jitter() -> None:
+    assert judge(STAY, hourly(0, 10**9, 20_020), False).spans.amount.tolist() == [20_020]
+    assert judge(STAY, hourly(0, 10**9, 20_021), False).spans.amount.tolist() == []
 
 
 def test_alternating_garbage_is_rejected() -> None:

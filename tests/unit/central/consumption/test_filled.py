@@ -65,6 +65,19 @@ def test_readings_at_uneven_times_on_one_line_are_even() -> None:
     assert len(fills(series)) == 3
 
 
+def test_more_meters_joining_and_leaving_do_not_cut_the_time_short() -> None:
+    even = np.full(2_000, 300)
+    series = {point: filled_days(days, point, even) for point, days in enumerate((4, 6, 8, 10, 12))}
+    assert {(fill.from_ms, fill.to_ms) for fill in fills(series)} == {(2 * DAY_MS, days * DAY_MS) for days in (6, 8, 10)}
+
+
+def test_time_together_begins_when_the_last_of_the_least_number_joins() -> None:
+    rng = np.random.default_rng(3)
+    late = meter(np.concatenate([rng.integers(50, 900, 4 * 96), np.full(4 * 96, 300)]))
+    series = {0: filled_days(8, 0, np.full(2_000, 300)), 1: filled_days(8, 1, np.full(2_000, 300)), 2: late}
+    assert fills(series) == [Fill(point, 4 * DAY_MS, 8 * DAY_MS) for point in range(3)]
+
+
 def test_meter_without_readings_is_nothing() -> None:
     none: Integers = np.empty(0, np.int64)
     assert fills({0: Samples(none, none), 1: Samples(np.array([1]), np.array([1]))}) == []

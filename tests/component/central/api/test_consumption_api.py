@@ -1,0 +1,118 @@
+"""Consumption over the API: figures, rankings, closing, findings, tariffs, marks; who may, and what the audit trail says."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from central.consumption.work import work_off
+from central.context import Central
+from central.db.pool import Connection, Pool
+from central.identity.tokens import create_token
+from central.settings import Settings
+from central.web.app import create_app
+
+NOW = datetime(2025, 4, 12, tzinfo=UTC).timestamp()
+START_S = 1_740_758_400  # 2025-03-01 00:00 in Shanghai
+MANAGE = ["metering.read", "metering.manage"]
+Ask = Callable[..., httpx.Response]
+
+
+@pytest.fixture
+def ask(site: Connection, pool: Pool, fresh_database: str, tmp_path: Path) -> Ask:
+    """`ask(method, path, permissions=[...])` below /api/v1, with March of point p1 (place b1): 100 Wh an hour."""
+    site.execute("update installation set installed_at = '2025-02-28 16:00Z', register = 'energy_active_forward', ct = 1 where point = 'p1'")
+    row = site.execute("insert into series (device, quantity) values ('m1', 'energy_active_forward') returning id").fetchone()
+    assert row
+    site.execute("insert into reading select %s, to_timestamp(%s + n * 3600), n * 100, 0 from generate_series(0, 31 * 24) as n", [row[0], START_S])
+    site.execute(
+        "insert into dirty (point_id, from_at, to_at, reason) select id, '2025-01-01', 'infinity', 'x' from metering_point where code = 'p1'"
+    )
+    site.commit()
+    work_off(site)
+    site.commit()
+    app = create_app(Central(Settings(data_dir=tmp_path), pool, lambda: NOW, fresh_database))
+    names = iter(range(100))
+
+    def request(method: str, path: str, permissions: list[str] = MANAGE, **more: Any) -> httpx.Response:
+        token = create_token(site, f"t{next(names)}", permissions, time.time())
+        site.commit()
+
+        async def send() -> httpx.Response:
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test/api/v1") as client:
+                return await client.request(method, path, headers={"authorization": f"Bearer {token}"}, **more)
+
+        return asyncio.run(send())
+
+    return request
+
+
+def test_a_point_and_a_place_by_every_step(ask: Ask):
+    whole = (74_400, 31 * 86_400)
+    for path in ("/points/p1", "/places/b1"):
+        for step, first in (("15m", (25, 900)), ("hour", (100, 3600)), ("day", (2400, 86_400)), ("month", whole), ("year", whole)):
+            answer = ask("GET", f"{path}/consumption?from=2025-03-01&to=2025-03-02&step={step}").json()
+            item = answer["items"][0]
+            assert (item["value"], (item["end_ms"] - item["start_ms"]) // 1000) == first
+            assert (item["start_ms"], item["coverage"], answer["unit"]) == (START_S * 1000, 1.0, "Wh")
+
+
+def test_what_is_not_known_is_null(ask: Ask):
+    items = ask("GET", "/points/p1/consumption?from=2025-04-01&to=2025-04-02").json()["items"]
+
+    assert [(item["value"], item["quality"], item["coverage"]) for item in items] == [(None, "unknown", 0.0)] * 2
+    assert ask("GET", "/points/none/consumption?from=2025-04-01&to=2025-04-02").status_code == 404
+    assert ask("GET", "/points/p1/consumption?from=2020-01-01&to=2025-04-02&step=15m").status_code == 422
+
+
+@pytest.mark.parametrize("until", ["2025-03-31", "2025-03-10"])
+def test_rankings(ask: Ask, until: str):
+    value = 2400 * int(until[-2:])
+    for by, code in (("place", "b1"), ("point", "p1")):
+        rows = ask("GET", f"/places/campus/ranking?from=2025-03-01&to={until}&by={by}").json()
+        assert [(row["code"], row["value"]) for row in rows] == [(code, value)]
+
+
+def test_a_heat_map_has_a_row_a_day(ask: Ask):
+    rows = ask("GET", "/places/campus/heat-map?year=2025").json()
+
+    assert [(row["day"], row["hours"]) for row in rows[:1]] == [("2025-03-01", [100] * 24)]
+    assert len(rows) == 31
+
+
+def test_closing_a_month_is_previewed_audited_and_refused_without_permission(ask: Ask, site: Connection):
+    assert ask("POST", "/months/2025-03/close", ["metering.read"]).status_code == 403
+    assert ask("POST", "/months/2025-03/close?preview=true").json()["refused"] is None
+    assert ask("POST", "/months/2025-03/close").json()["closed"] is True
+    assert ask("POST", "/months/2025-03/close").status_code == 409
+    assert ask("GET", "/months/2025-03").json()["closed"] is True
+    assert ask("GET", "/months/2025-03/points").json()[0]["value"] == 74_400
+    assert site.execute("select target from audit where action = 'month.close'").fetchall() == [("2025-03",)]
+
+
+def test_a_finding_is_settled_once(ask: Ask, site: Connection):
+    row = site.execute("insert into finding (code, point, at) values ('register.fall', 'p1', now()) returning id").fetchone()
+    assert row
+    site.commit()
+
+    assert [one["code"] for one in ask("GET", "/findings").json()] == ["register.fall"]
+    assert ask("POST", f"/findings/{row[0]}/resolve", json={"resolution": "meter was replaced"}).json()["resolved_at_ms"]
+    assert ask("POST", f"/findings/{row[0]}/resolve", json={"resolution": "again"}).status_code == 409
+    assert ask("GET", "/findings").json() == []
+
+
+def test_a_wrong_tariff_is_refused_and_a_mark_can_be_withdrawn(ask: Ask):
+    assert ask("PUT", "/tariffs/electricity/2025-03-01", json={"source": "x"}).status_code == 422
+    assert ask("PUT", "/calendar-days", json=[{"day": "2025-05-01", "kind": "holiday"}]).status_code == 200
+    assert ask("GET", "/calendar-days").json()[0]["kind"] == "holiday"
+    number = ask("POST", "/consumption-marks", json={"point": "p1", "from_ms": 0, "to_ms": 1000, "reason": "filled in"}).json()
+    assert ask("DELETE", f"/consumption-marks/{number}").status_code == 200
+    assert ask("DELETE", f"/consumption-marks/{number}").status_code == 404
+    assert ask("GET", "/consumption-marks").json()[0]["withdrawn"] is True
