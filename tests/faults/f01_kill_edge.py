@@ -25,7 +25,7 @@ from tests.faults.scenario import Outcome, Size
 TITLE = "edge agent killed at random instants"
 NEEDS = ("linux",)
 _KILLS = {Size.SLICE: 60, Size.FULL: 1000}
-_LONGEST_LIFE_S = 0.08
+_LONGEST_LIFE_S = 0.25
 _FIRST_COMMIT_S = 2.0
 _LIMITS = Limits(quota_bytes=8 << 20, min_free_bytes=0)
 Number = tuple[int, int]
