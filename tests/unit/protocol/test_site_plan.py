@@ -145,7 +145,10 @@ def test_mistake_in_the_tree_is_named_with_its_line(old: str, new: str, line: in
 
 @pytest.mark.parametrize(
     ("old", "new", "says"),
-    [("role: sub", "upstream: m2", "'w1' measures water and its upstream 'm2' electricity"), ("m2: 1", "w1: 1", "'w1' measures water, virtual point")],
+    [
+        ("role: sub", "upstream: m2", "'w1' measures water and its upstream 'm2' electricity"),
+        ("m2: 1", "w1: 1", "'w1' measures water, virtual point"),
+    ],
 )
 def test_water_and_electricity_do_not_mix(old: str, new: str, says: str):
     found = [text for _, text in medium_problems(parse_site_plan(TREE.replace(old, new), "plan.yaml"), KINDS)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from central.ingest.sift import check_generation, sift
-from central.ingest.verify import Poison, Sound
+from central.ingest.verify import Sound
 from central.mqtt.session import Message
 from protocol.messages import BatchId, Columns, columns, decode_stored
 from protocol.reading import Reading, SeriesKey
