@@ -11,7 +11,6 @@ import logging
 import selectors
 import socket
 import ssl
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +31,6 @@ _CONNECT_TIMEOUT_S = 5.0
 _CONNACK_TIMEOUT_S = 10.0
 _RECEIVE_MAXIMUM = 20  # messages the broker may send before we acknowledge one; bounds what waits in memory
 _MISC_EVERY_S = 1.0
-_TCP_THIN_LINEAR_TIMEOUTS = 16  # linux/tcp.h; the socket module has no name for it
 TAKEN_OVER = 0x8E
 _DISCONNECT_WITH_WILL = 0x04
 NO_SUBSCRIBERS = 0x10
@@ -281,13 +279,8 @@ def _authenticate(client: mqtt.Client, options: Options) -> None:
 
 
 def _no_delay(_client: mqtt.Client, _data: Any, connection: Any) -> None:
-    """Without this on both ends a QoS 1 round trip takes 40 ms (Nagle against delayed acknowledgements).
-
-    A lossy link gets patience that does not double while little is in flight (Linux only): else a few losses in a row silence it for seconds.
-    """
+    """Without this on both ends a QoS 1 round trip takes 40 ms (Nagle against delayed acknowledgements)."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if sys.platform == "linux":
-        connection.setsockopt(socket.IPPROTO_TCP, _TCP_THIN_LINEAR_TIMEOUTS, 1)
 
 
 def _properties(packet: int, **values: Any) -> Properties:

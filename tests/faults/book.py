@@ -13,6 +13,8 @@ from central.db.pool import connect
 from tests.faults import campus
 from tests.faults.scenario import Outcome
 
+_TABLE = "select device, quantity, (extract(epoch from measured_at) * 1000)::bigint, value, quality from reading join series on id = series_id"
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -59,15 +61,13 @@ class Book:
 
 def settle(book: Book, dsn: str, failures: Sequence[str] = (), notes: Sequence[str] = (), excused: Collection[tuple[str, str, int]] = ()) -> Outcome:
     """Compare book and table. `excused`: identities (device, quantity, at_ms) of accepted cycles that must not be stored."""
-    found = _table(dsn)
+    found, counted, conflicts = _state(dsn)
     stored = {row[:3]: row[3] for row in found}
     cycles = {(entry.gateway, entry.cycle) for entry in book.entries}
     due = _identities(cycles) - set(excused)
     known = due | _identities(book.tried - cycles)
     lost = len(due - stored.keys())
     wrong = sum(key not in known or campus.value(*key) != value for key, value in stored.items())
-    with connect(dsn) as conn:
-        counted, conflicts = _numbers(conn.execute("select sum(readings), (select count(*) from event where code = 'reading.conflict') from batch"))
     twice = len(found) - len(stored) + max(0, counted - len(found))
     return Outcome(len(due), lost, wrong + conflicts, twice, tuple(failures), tuple(notes))
 
@@ -94,15 +94,20 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
-def _table(dsn: str) -> list[tuple[str, str, int, int, int]]:
-    query = "select device, quantity, (extract(epoch from measured_at) * 1000)::bigint, value, quality from reading join series on id = series_id"
+def _state(dsn: str) -> tuple[list[tuple[str, str, int, int, int]], int, int]:
+    """The reading table, how many readings the ledger counts, and how many conflicts there are: all of one moment."""
     with connect(dsn) as conn:
-        return conn.execute(query).fetchall()
+        conn.execute("set transaction isolation level repeatable read")
+        found = conn.execute(_TABLE).fetchall()
+        row = conn.execute("select sum(readings), (select count(*) from event where code = 'reading.conflict') from batch").fetchone()
+    assert row is not None
+    return found, int(row[0] or 0), int(row[1])
+
+
+def _table(dsn: str) -> list[tuple[str, str, int, int, int]]:
+    with connect(dsn) as conn:
+        return conn.execute(_TABLE).fetchall()
 
 
 def _identities(cycles: Collection[tuple[str, int]]) -> set[tuple[str, str, int]]:
     return {(key.device, key.quantity, campus.at(number)) for gateway, number in cycles for key in campus.keys(gateway)}
-
-
-def _numbers(cursor: object) -> tuple[int, ...]:
-    return tuple(int(number or 0) for number in cursor.fetchone())  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from central.db.pool import connect, open_pool
+from central.db.pool import OperationalError, connect, open_pool
 from central.ingest.worker import Counters, filters, work
 from central.mqtt.session import Session
 from central.settings import BrokerSettings, IngestSettings
@@ -110,6 +110,13 @@ class Chain:
         """(gateway, epoch, seq) of every batch central has."""
         with connect(self.dsn) as conn:
             return set(conn.execute("select gateway, epoch, seq from batch").fetchall())
+
+    def ledger_or_none(self) -> set[tuple[str, int, int]] | None:
+        """The ledger, or None while the server does not answer."""
+        try:
+            return self.ledger()
+        except OperationalError:
+            return None
 
     def scalar(self, query: str) -> Any:
         """The one value of a query."""

@@ -40,7 +40,7 @@ def run(chance: Random, size: Size) -> Outcome:
                     _cut(proxy, flap_s, reset=chance.random() < 0.5)
                     time.sleep(flap_s)
                 healed.append(_watch(watch_s, chance))
-            failures = bed.drained(120)
+            failures = bed.drained(60 if size is Size.SLICE else 600)
             idle_p99 = percentile([took for entry, took in latencies(bed.book, bed.dsn) if begun_s <= entry.at_s < quiet], 0.99)
             slow_s = max(_SLOW_S, 5 * idle_p99)
             backs = [_back_s(bed.book, bed.dsn, span, slow_s) for span in healed]

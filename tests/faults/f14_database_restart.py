@@ -11,7 +11,6 @@ import time
 from random import Random
 
 from central.db.embedded import Server, prepare
-from central.db.pool import OperationalError
 from tests.faults.book import settle
 from tests.faults.chain import Chain, Receipts, chain
 from tests.faults.database import data_dir
@@ -47,7 +46,7 @@ def run(chance: Random, size: Size) -> Outcome:
                 begun = time.monotonic()
                 _restart(server)
                 failures += _broken_promises(bed, receipts, accepted, before)
-                wait(lambda before=before: _ledger(bed) > before, 60, "batches are stored again")  # type: ignore[misc]
+                wait(lambda before=before: (bed.ledger_or_none() or set()) > before, 60, "batches are stored again")  # type: ignore[misc]
                 resumes.append(time.monotonic() - begun)
         failures += bed.drained()
         if max(resumes) > _RESUME_S:
@@ -64,15 +63,8 @@ def _restart(server: Server) -> None:
 def _broken_promises(bed: Chain, receipts: Receipts, accepted: int, before: set[tuple[str, int, int]]) -> list[str]:
     """Receipts the gateway has that no committed batch stands behind; and a word if no group was open at all."""
     promised = receipts.covered()
+    wait(lambda: bed.ledger_or_none() is not None, 60, "the server answers again")
     broken = promised - bed.ledger()
     due = {(entry.gateway, entry.epoch, entry.seq) for entry in bed.book.entries[:accepted]}
     failures = [f"{len(broken)} batches had a receipt and are not in the ledger after the restart"] if broken else []
     return failures if due - before else [*failures, "no group was open when the server went down"]
-
-
-def _ledger(bed: Chain) -> set[tuple[str, int, int]]:
-    """The ledger; empty while the server is not up."""
-    try:
-        return bed.ledger()
-    except OperationalError:
-        return set()
