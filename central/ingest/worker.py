@@ -29,7 +29,7 @@ LIVE = UP_STORED - {Up.BACKFILL}
 HISTORY = frozenset({Up.BACKFILL})  # has workers and sessions of its own: in one queue with it, what happens now would wait behind last week
 _STATUS_EVERY_S = 2.0
 _IDLE_S = 0.5
-_BACKOFF_MAX_S = 15.0
+_BACKOFF_MAX_S = 3.0  # all data waits for us
 
 
 class Stream(Protocol):

@@ -49,7 +49,6 @@ def _rounds(central: Central, listener: Listener, stop: threading.Event, still_l
             listener.hear(central.pool, _WAIT_S)
             listener.tell(central.pool)
             replayed_plan = _replay_after_import(central, replayed_plan)
-            storage.turn(central.pool)
             completeness.turn(central.pool)
             if time.monotonic() - minded_at >= _GAPS_EVERY_S:
                 minded_at = time.monotonic()
@@ -57,6 +56,7 @@ def _rounds(central: Central, listener: Listener, stop: threading.Event, still_l
             if time.monotonic() - purged_at >= _PURGE_EVERY_S:
                 purged_at = time.monotonic()
                 purge(central.pool, central.settings.jobs)
+            storage.turn(central.pool)
         except (DatabaseError, PoolBusy) as error:
             log.warning("a round of the leader failed, next one follows: %s", error)
             stop.wait(_WAIT_S)

@@ -66,15 +66,15 @@ class Packer:
         """Pack week after week of each group until there is nothing or `enough(readings so far)`; returns how many readings were packed."""
         packed = 0
         while self._waiting and not enough(packed):
-            week_ms = _oldest_week(conn, self._waiting[0], before_ms)
+            group, now = self._waiting.popleft(), 0  # off the list first: a group that fails is for the next list, others go on
             try:
-                now = pack_week(conn, self._waiting[0], week_ms) if week_ms is not None else 0
+                week_ms = _oldest_week(conn, group, before_ms)
+                now = pack_week(conn, group, week_ms) if week_ms is not None else 0
             except StorageError as error:
-                log.error("%s", error)  # the group stays as it is until the list is made anew
-                now = 0
+                log.error("%s", error)
+            if now:
+                self._waiting.appendleft(group)
             packed += now
-            if not now:
-                self._waiting.popleft()
         return packed
 
 

@@ -13,6 +13,7 @@ PERMISSIONS = ("fleet.manage", "fleet.read", "metering.read")  # what the token 
 _TIMEOUT_S = 10.0
 _IMPORT_TIMEOUT_S = 300.0  # a plan of the reference site is 27,000 rows
 _OVERVIEW = "/api/v1/overview"
+_OLDER = "this plan is older"  # central's words for a plan that would undo what was changed at the console
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,16 @@ class CentralApi:
         """True if central accepts the token."""
         return bool(self.token) and self._get(_OVERVIEW).is_success
 
-    def import_plan(self, text: str) -> dict[str, Any]:
-        """Hand over the site plan; return central's counts. Raise ConfigError with central's own list of problems."""
+    def import_plan(self, text: str) -> dict[str, Any] | None:
+        """Hand over the site plan; return central's counts, or None where the site was changed at the console since.
+
+        Raise ConfigError with central's own list of problems.
+        """
         headers = {**self._headers(), "Content-Type": "application/yaml"}
         address = f"{self.address}/api/v1/site-plan"
         answer = httpx.put(address, content=text.encode(), headers=headers, timeout=_IMPORT_TIMEOUT_S, trust_env=False)
+        if answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY and _OLDER in answer.text:
+            return None
         if not answer.is_success:
             raise ConfigError(f"central refused the site plan ({answer.status_code}): {answer.text[:2000]}")
         document: dict[str, Any] = answer.json()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from firmware_profiles.loader import load_profiles
 from protocol.errors import ConfigError, ProgramFailed
@@ -115,7 +115,7 @@ class _Rehearsal:
         step("central", f"serving {address}")
         api = self._authorised(config, address)
         counts = api.import_plan(plan_text)
-        step("site plan", f"imported: {counts['created']} new, {counts['updated']} changed, {counts['unchanged']} as before")
+        step("site plan", _told(counts))
         self._start_agents([access[gateway] for gateway in chosen])
         step("agents", f"{len(chosen)} started")
         live = self._wait(lambda: api.devices_heard(started_ms) or None, "the first live values", 180)
@@ -279,3 +279,9 @@ class _Rehearsal:
         if self._ticks % _REAP_EVERY_TICKS == 0:
             reap_orphans({child.pid for child in children if child.pid is not None})
         time.sleep(_TICK_S)
+
+
+def _told(counts: Mapping[str, Any] | None) -> str:
+    if counts is None:
+        return "not imported: meters or points were changed at the console since; the site stays so (export it: GET /api/v1/site-plan)"
+    return f"imported: {counts['created']} new, {counts['updated']} changed, {counts['unchanged']} as before"
