@@ -11,12 +11,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-from central.consumption.arrivals import unpack_arrivals
 from central.consumption.days import bounds, day_of, month_of
 from central.consumption.days_table import DayRow, Days, differences, present_days, to_figures, to_row
 from central.consumption.dirty import note_dirty, note_dirty_places
 from central.consumption.group import Scene, Task, compute_from_raw
-from central.consumption.load import site_zone
+from central.consumption.load import Clocks, load_arrived, load_clocks, site_zone
 from central.consumption.months import ACTOR, adjust, months_of_days, present_months, refresh_months
 from central.consumption.places import months_of_days as place_months_of_days
 from central.consumption.places import place_days_between, point_counter, point_sums, refresh_place_months, to_place_day
@@ -118,10 +117,11 @@ def _numbers(result: Checked) -> dict[str, int]:
 
 
 def _check_points(conn: Connection, zone: str, codes: dict[int, str], since: date | None, result: Checked) -> None:
-    waiting = _waiting(conn) & set(codes)
+    clocks = load_clocks(conn)
+    waiting = _waiting(conn, clocks) & set(codes)
     result.waiting += len(waiting)
     wanted = {point: code for point, code in codes.items() if point not in waiting}
-    scene = Scene(zone, load_rates(conn, zone), point_counter(lambda: load_tree(conn, zone, None)))
+    scene = Scene(zone, load_rates(conn, zone), point_counter(lambda: load_tree(conn, zone, None)), clocks)
     virtual = {row[0] for row in conn.execute(_SQL["virtual_of"], {"ids": list(wanted)})}
     from_ms = 0 if since is None else bounds(since, zone)[0]
     tasks = {point: Task(point, from_ms, _FOREVER_MS, "check") for point in wanted if point not in virtual}
@@ -146,14 +146,10 @@ def _check_points(conn: Connection, zone: str, codes: dict[int, str], since: dat
             result.mismatches.append(Mismatch("month", codes[key[0]], key[1], str(standing.get(key)), str(months.get(key))))
 
 
-def _waiting(conn: Connection) -> set[int]:
+def _waiting(conn: Connection, clocks: Clocks) -> set[int]:
     packed = [bytes(row[0]) for row in conn.execute(_SQL["waiting_arrivals"])]
-    arrived = unpack_arrivals(packed)
     waiting = {row[0] for row in conn.execute(_SQL["waiting_dirty"])}
-    if arrived:
-        first_s, last_s = zip(*arrived.values(), strict=True)
-        found = conn.execute(_SQL["arrived_points"], {"ids": list(arrived), "first_s": list(first_s), "last_s": list(last_s)})
-        waiting |= {row[0] for row in found}
+    waiting |= {row.point_id for row in load_arrived(conn, clocks, packed)}
     return waiting | {row[0] for row in conn.execute(_SQL["virtual_above"], {"ids": list(waiting)})}
 
 

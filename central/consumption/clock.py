@@ -30,6 +30,28 @@ def corrected(at_ms: Integers, offsets: Sequence[Offset]) -> Integers:
     return true_ms
 
 
+def true_ends(first_ms: int, last_ms: int, offsets: Sequence[Offset]) -> tuple[int, int]:
+    """The least interval that holds the true instants of all stamps from first_ms to last_ms."""
+    touching = [one for one in offsets if one.from_ms <= last_ms and (one.until_ms is None or one.until_ms > first_ms)]
+    ends = [] if any(one.from_ms <= first_ms and (one.until_ms is None or one.until_ms > last_ms) for one in touching) else [first_ms, last_ms]
+    for one in touching:
+        end_ms = last_ms if one.until_ms is None else min(last_ms, one.until_ms - 1)
+        ends += [max(first_ms, one.from_ms) - one.offset_ms, end_ms - one.offset_ms]
+    return min(ends), max(ends)
+
+
+def stamp_ends(from_ms: int, until_ms: int | None, offsets: Sequence[Offset]) -> tuple[int, int | None]:
+    """The least interval that holds all stamps whose true instants lie from from_ms until before until_ms (None: without end)."""
+    first_ms, end_ms = from_ms, until_ms
+    for one in offsets:
+        low_ms = max(from_ms + one.offset_ms, one.from_ms)
+        ends = [end for end in (None if until_ms is None else until_ms + one.offset_ms, one.until_ms) if end is not None]
+        if not ends or min(ends) > low_ms:
+            first_ms = min(first_ms, low_ms)
+            end_ms = None if end_ms is None else max(end_ms, min(ends))
+    return first_ms, end_ms
+
+
 def clock_doubts(offsets: Sequence[Offset]) -> list[Doubt]:
     """The times a clock was further off than a person should leave it."""
     far = [offset for offset in offsets if abs(offset.offset_ms) > ALARM_MS]

@@ -5,11 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from central.consumption.days import bounds, day_of, month_of
 from central.consumption.days_table import DayChange, Days, differences, present_days, write_days
 from central.consumption.findings import FAILED, REGISTER, Found, Looked, record
-from central.consumption.load import PointStay, Restart, Window, load_marks, load_readings, load_restarts, load_stays, load_verdicts
+from central.consumption.load import (
+    Clocks,
+    PointStay,
+    Restart,
+    Window,
+    load_held,
+    load_marks,
+    load_readings,
+    load_restarts,
+    load_stays,
+    load_verdicts,
+)
 from central.consumption.months import refresh_months
 from central.consumption.places import PointCount, add_changes
 from central.consumption.recompute import Computed, Job, compute
@@ -45,6 +57,7 @@ class Scene:
     zone: str
     rates: RateOfSlot
     count: PointCount
+    clocks: Clocks
 
 
 def compute_group(conn: Connection, scene: Scene, group: Sequence[Task]) -> tuple[int, int]:
@@ -80,14 +93,14 @@ def note_later(conn: Connection, tasks: Sequence[Task], wait_s: int) -> None:
 
 def compute_from_raw(conn: Connection, scene: Scene, tasks: Mapping[int, Task], whole: bool) -> list[Computed]:
     """What the registers say of points with meters, writing nothing. `whole`: from their first reading, whatever figures stand."""
-    stays = load_stays(conn, tasks)
+    stays = load_stays(conn, tasks, scene.clocks)
     media = {row[0]: row[1] for row in conn.execute(_SQL["media"], {"ids": list(tasks)})}
     marks = load_marks(conn, tasks)
     if whole:
         firsts = {point: min((one.stay.from_ms for one in stays.get(point, ())), default=0) for point in tasks}
         restarts = {point: Restart(point, day_of(first_ms, scene.zone), None, None, None) for point, first_ms in firsts.items()}
     else:
-        restarts = load_restarts(conn, {point: (task.from_ms, day_of(task.from_ms, scene.zone)) for point, task in tasks.items()})
+        restarts = load_restarts(conn, {point: (task.from_ms, day_of(task.from_ms, scene.zone)) for point, task in tasks.items()}, stays)
     jobs = [_job(scene.zone, task, media[point], stays.get(point, []), restarts[point], None) for point, task in tasks.items()]
     windows = _windows(scene.zone, jobs)
     readings, stored = load_readings(conn, windows), load_verdicts(conn, windows)
@@ -101,8 +114,8 @@ def _compute_real(conn: Connection, scene: Scene, tasks: Mapping[int, Task]) -> 
     failed: dict[Task, str] = {}
     if not tasks:
         return computed, failed
-    stays = load_stays(conn, tasks)
-    restarts = load_restarts(conn, {point: (task.from_ms, day_of(task.from_ms, scene.zone)) for point, task in tasks.items()})
+    stays = load_stays(conn, tasks, scene.clocks)
+    restarts = load_restarts(conn, {point: (task.from_ms, day_of(task.from_ms, scene.zone)) for point, task in tasks.items()}, stays)
     marks = load_marks(conn, tasks)
     media = {row[0]: row[1] for row in conn.execute(_SQL["media"], {"ids": list(tasks)})}
     waiting = dict(tasks)
@@ -110,9 +123,10 @@ def _compute_real(conn: Connection, scene: Scene, tasks: Mapping[int, Task]) -> 
         jobs = [_job(scene.zone, task, media[point], stays.get(point, []), restarts[point], ahead) for point, task in waiting.items()]
         windows = _windows(scene.zone, jobs)
         readings, stored = load_readings(conn, windows), load_verdicts(conn, windows)
+        held = load_held(conn, [_meeting_days(scene.zone, job) for job in jobs if job.until_ms is not None])
         for job in jobs:
             try:
-                result = compute(job, scene.zone, readings, stored, marks.get(job.point_id, ()), scene.rates)
+                result = compute(job, scene.zone, readings, stored, marks.get(job.point_id, ()), scene.rates, held.get(job.point_id, ()))
             except Exception as error:  # a point is a unit of work of its own: it must not stop the others
                 log.exception("point %d could not be computed; the others go on", job.point_id)
                 failed[waiting.pop(job.point_id)] = f"{type(error).__name__}: {error}"[:500]
@@ -134,22 +148,29 @@ def _job(zone: str, task: Task, medium: str, stays: Sequence[PointStay], restart
     return Job(task.point_id, medium, stays, day, restart.anchor, task.to_ms, until_ms)
 
 
+def _meeting_days(zone: str, job: Job) -> tuple[int, date, date]:
+    """The point, and the days on one of which what is computed may meet what stands."""
+    assert job.until_ms is not None  # noqa: S101 - asked for what is loaded in part only
+    return job.point_id, day_of(job.to_ms, zone), day_of(job.until_ms, zone)
+
+
 def _windows(zone: str, jobs: Sequence[Job]) -> list[Window]:
     """Which readings the jobs need: one window a series, however many stays it has had."""
     windows: dict[int, Window] = {}
     for job in jobs:
         since_ms = bounds(job.day, zone)[0] if job.anchor is None else job.anchor[0] + 1
-        for series_id, stay in ((one.series_id, one.stay) for one in job.stays):
+        for one in job.stays:
+            stay, series_id = one.stay, one.series_id
             until_ms = min((end for end in (job.until_ms, None if stay.until_ms is None else stay.until_ms + 1) if end is not None), default=None)
             if series_id is not None and (until_ms is None or until_ms > since_ms):
-                window = Window(series_id, max(since_ms, stay.from_ms), until_ms)
+                window = Window(series_id, max(since_ms, stay.from_ms), until_ms, one.offsets)
                 windows[series_id] = _hull(windows.get(series_id, window), window)
     return list(windows.values())
 
 
 def _hull(one: Window, other: Window) -> Window:
     until_ms = None if one.until_ms is None or other.until_ms is None else max(one.until_ms, other.until_ms)
-    return Window(one.series_id, min(one.from_ms, other.from_ms), until_ms)
+    return Window(one.series_id, min(one.from_ms, other.from_ms), until_ms, one.offsets)
 
 
 def _record(conn: Connection, zone: str, computed: Sequence[Computed]) -> None:

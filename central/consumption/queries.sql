@@ -37,17 +37,18 @@ delete from consumption_day as d using unnest(%(ids)s::integer[], %(days)s::date
 where d.point_id = g.point_id and d.day = g.day;
 
 -- name: stays
-select m.id as point_id, s.id as series_id, m.medium, (extract(epoch from greatest(i.installed_at, timestamptz 'epoch')) * 1000)::bigint as from_ms,
+select m.id as point_id, d.gateway, s.id as series_id, m.medium, (extract(epoch from greatest(i.installed_at, timestamptz 'epoch')) * 1000)::bigint as from_ms,
     (extract(epoch from i.removed_at) * 1000)::bigint as until_ms, i.ct, i.pt, i.numerator, i.denominator, i.rollover, i.max_per_hour,
     (i.opening ->> i.register)::bigint as opening, (i.closing ->> i.register)::bigint as closing
-from metering_point as m join installation as i on i.point = m.code left join series as s on s.device = i.device and s.quantity = i.register
+from metering_point as m join installation as i on i.point = m.code join device as d on d.code = i.device
+left join series as s on s.device = i.device and s.quantity = i.register
 where m.id = any(%(ids)s::integer[]) and i.register is not null
 order by m.id, i.installed_at;
 
 -- name: restarts
 select w.point_id, r.day, (extract(epoch from r.last_at) * 1000)::bigint as anchor_at_ms, r.last_value as anchor_value,
     (select max(day) from consumption_day as d where d.point_id = w.point_id) as last_day
-from unnest(%(ids)s::integer[], %(from_ms)s::bigint[], %(from_day)s::date[]) as w (point_id, from_ms, from_day)
+from unnest(%(ids)s::integer[], %(from_ms)s::bigint[], %(from_day)s::date[], %(furthest_ms)s::bigint[]) as w (point_id, from_ms, from_day, furthest_ms)
 join metering_point as m on m.id = w.point_id
 left join lateral (select min(d.day) as day from consumption_day as d where d.point_id = w.point_id and d.pending) as p on true
 left join lateral (
@@ -65,7 +66,8 @@ left join lateral (
         and not exists (
             select from installation as i join series as s on s.device = i.device and s.quantity = i.register
             join reading_verdict as v on v.series_id = s.id
-            where i.point = m.code and v.measured_at between b.last_at - %(ahead_ms)s * interval '1 millisecond' and d.first_at)
+            where i.point = m.code and v.measured_at between b.last_at - (%(ahead_ms)s + w.furthest_ms) * interval '1 millisecond'
+                and d.first_at + w.furthest_ms * interval '1 millisecond')
     order by d.day desc limit 1
 ) as r on true;
 
@@ -78,8 +80,19 @@ cross join lateral readings_between(array[w.series_id], timestamptz 'epoch' + w.
 where r.quality <> 1
 group by r.series_id;
 
+-- name: wrong_clocks
+select distinct gateway from clock_offset;
+
+-- name: series_of_gateways
+select s.id, d.gateway from series as s join device as d on d.code = s.device where s.id = any(%(ids)s::bigint[]) and d.gateway = any(%(gateways)s::text[]);
+
+-- name: held
+select d.point_id, (extract(epoch from d.last_at) * 1000)::bigint, d.last_value
+from unnest(%(ids)s::integer[], %(since)s::date[], %(until)s::date[]) as w (point_id, since, until)
+join consumption_day as d on d.point_id = w.point_id and d.day between w.since and w.until and d.last_at is not null;
+
 -- name: verdicts
-select v.series_id, (extract(epoch from v.measured_at) * 1000)::bigint as at_ms, v.verdict, v.reason
+select v.series_id, (extract(epoch from v.measured_at) * 1000)::bigint as stamp_ms, 0::bigint as at_ms, v.verdict, v.reason
 from unnest(%(ids)s::bigint[], %(from_ms)s::bigint[], %(until_ms)s::bigint[]) as w (series_id, from_ms, until_ms)
 join reading_verdict as v on v.series_id = w.series_id and v.measured_at >= timestamptz 'epoch' + w.from_ms * interval '1 millisecond'
     and v.measured_at < coalesce(timestamptz 'epoch' + w.until_ms * interval '1 millisecond', timestamptz 'infinity');
@@ -237,12 +250,12 @@ select pg_advisory_xact_lock(1667563524);
 select id, packed from arrival order by id limit %(limit)s;
 
 -- name: arrived_points
-select m.id as point_id, (extract(epoch from min(greatest(to_timestamp(w.first_s), i.installed_at))) * 1000)::bigint as from_ms,
-    (extract(epoch from max(least(to_timestamp(w.last_s + 1), coalesce(i.removed_at, timestamptz 'infinity')))) * 1000)::bigint as to_ms
-from unnest(%(ids)s::bigint[], %(first_s)s::bigint[], %(last_s)s::bigint[]) as w (series_id, first_s, last_s)
+select m.id as point_id, (extract(epoch from min(greatest(to_timestamp(w.first_ms / 1000.0), i.installed_at))) * 1000)::bigint as from_ms,
+    (extract(epoch from max(least(to_timestamp(w.last_ms / 1000.0), coalesce(i.removed_at, timestamptz 'infinity')))) * 1000)::bigint as to_ms
+from unnest(%(ids)s::bigint[], %(first_ms)s::bigint[], %(last_ms)s::bigint[]) as w (series_id, first_ms, last_ms)
 join series as s on s.id = w.series_id
 join installation as i on i.device = s.device and i.register = s.quantity
-    and i.installed_at <= to_timestamp(w.last_s + 1) and (i.removed_at is null or i.removed_at >= to_timestamp(w.first_s))
+    and i.installed_at <= to_timestamp(w.last_ms / 1000.0) and (i.removed_at is null or i.removed_at >= to_timestamp(w.first_ms / 1000.0))
 join metering_point as m on m.code = i.point
 group by m.id order by m.id;
 

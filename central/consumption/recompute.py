@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -12,11 +12,12 @@ from central.consumption.course import judge
 from central.consumption.days import bounds, day_of, days_between
 from central.consumption.days_table import DayRow, to_row
 from central.consumption.load import NO_READINGS, PointStay, Read, VerdictRow
-from central.consumption.model import LOOK_AHEAD_MS, Course, Doubt, Integers, Samples, Spans, Verdict
+from central.consumption.model import LOOK_AHEAD_MS, Course, Doubt, Integers, Samples, Spans
 from central.consumption.slots import day_figures
 from protocol.reading import Quality
 
 RateOfSlot = Callable[[str, date], Integers]
+_Judged = tuple[PointStay, Read, Course]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,34 +54,27 @@ class Computed:
 
 
 def compute(
-    job: Job, zone: str, readings: Mapping[int, Read], stored: Mapping[int, Sequence[VerdictRow]], marks: Sequence[tuple[int, int]], rates: RateOfSlot
+    job: Job,
+    zone: str,
+    readings: Mapping[int, Read],
+    stored: Mapping[int, Sequence[VerdictRow]],
+    marks: Sequence[tuple[int, int]],
+    rates: RateOfSlot,
+    held: Collection[tuple[int, int]] = (),
 ) -> Computed | None:
-    """The point's figures; None when more readings are needed to know where they meet what stands."""
+    """The point's figures; None when more readings are needed to know where they meet what stands. `held`: days' last readings that stand."""
     judged = [(one, *_judged(job, one, readings)) for one in _stays(job, zone)]
-    accepted = np.concatenate([course.accepted.at_ms for _, _, course in judged] or [NO_READINGS.at_ms])
     limit_ms, until = None, None
     if job.until_ms is not None:
-        limit_ms = _meeting(job, zone, accepted, {row.at_ms for one, _, _ in judged for row in stored.get(one.series_id or 0, ()) if _rejects(row)})
+        limit_ms = _meeting(job, zone, judged, stored, held)
         if limit_ms is None:
             return None
         until = day_of(limit_ms, zone)
     reads = [read for _, read, _ in judged]
     courses = [course for _, _, course in judged]
-    rows = _rows(job, zone, until, reads, courses, accepted, marks, rates)
-    now = {
-        (one.series_id, at_ms): (str(verdict), reason)
-        for one, _, course in judged
-        if one.series_id is not None
-        for at_ms, (verdict, reason) in course.verdicts.items()
-        if limit_ms is None or at_ms <= limit_ms
-    }
-    start_ms = bounds(job.day, zone)[0]
-    standing = {
-        (row.series_id, row.at_ms): (row.verdict, row.reason)
-        for one, _, _ in judged
-        for row in stored.get(one.series_id or 0, ())
-        if max(start_ms, one.stay.from_ms) <= row.at_ms and all(end is None or row.at_ms <= end for end in (limit_ms, one.stay.until_ms))
-    }
+    rows = _rows(job, zone, until, reads, courses, marks, rates)
+    now = _verdicts(judged, limit_ms)
+    standing = _standing(judged, stored, bounds(job.day, zone)[0], limit_ms) if stored else {}
     verdicts = {key: verdict for key, verdict in now.items() if standing.get(key) != verdict}
     withdrawn = [key for key in standing if key not in now]
     doubts = [doubt for course in courses for doubt in course.doubts if limit_ms is None or (doubt.until_ms or doubt.at_ms) <= limit_ms]
@@ -111,21 +105,48 @@ def _judged(job: Job, one: PointStay, readings: Mapping[int, Read]) -> tuple[Rea
     return read, judge(stay, Samples(at_ms, value), anchored)
 
 
-def _rejects(row: VerdictRow) -> bool:
-    return row.verdict == Verdict.REJECTED
+def _meeting(
+    job: Job, zone: str, judged: Sequence[_Judged], stored: Mapping[int, Sequence[VerdictRow]], held: Collection[tuple[int, int]]
+) -> int | None:
+    """The first reading after the change from which on nothing differs, by the rule of `course`; None if not in sight.
 
-
-def _meeting(job: Job, zone: str, accepted: Integers, refused_before: set[int]) -> int | None:
-    """The first instant after the change whose reading counts now as it did before: from there on nothing differs. None if not in sight.
-
-    Judged for good is only what has LOOK_AHEAD of readings behind it, and the day it lies in needs one reading after its end.
+    It is the last of its day, counts with the register it had before, and the reading after it has no verdict before or now. Judged for good is only
+    what has LOOK_AHEAD of readings behind it.
     """
-    assert job.until_ms is not None  # noqa: S101 - asked for what is loaded in part only
-    settled = accepted[accepted < job.until_ms - LOOK_AHEAD_MS]
-    for at_ms in settled[np.searchsorted(settled, job.to_ms, "right") :].tolist():
-        if at_ms not in refused_before:
-            return at_ms if settled[-1] >= bounds(day_of(at_ms, zone), zone)[1] else None
+    samples = _joined([read for _, read, _ in judged], [course for _, _, course in judged])[1]
+    at_ms, value = samples.at_ms, samples.value
+    doubtful = {row.at_ms for one, _, _ in judged for row in stored.get(one.series_id or 0, ())}
+    doubtful_ms = np.array(sorted(doubtful.union(*(course.verdicts for _, _, course in judged))), np.int64)
+    newest_ms = max((int(read.at_ms[-1]) for _, read, _ in judged if len(read.at_ms)), default=job.to_ms)
+    for place in range(int(np.searchsorted(at_ms, job.to_ms, "right")), len(at_ms) - 1):
+        here, following = int(at_ms[place]), int(at_ms[place + 1])
+        beside = np.searchsorted(doubtful_ms, [here, following], "right")
+        if (here, int(value[place])) in held and beside[0] == beside[1]:
+            return here if bounds(day_of(here, zone), zone)[1] + LOOK_AHEAD_MS <= newest_ms else None
     return None
+
+
+def _verdicts(judged: Sequence[_Judged], limit_ms: int | None) -> dict[tuple[int, int], tuple[str, str]]:
+    """Verdicts by series and the stamp the reading is stored under."""
+    found: dict[tuple[int, int], tuple[str, str]] = {}
+    for one, read, course in judged:
+        if one.series_id is not None and course.verdicts:
+            stamps = dict(zip(read.at_ms.tolist(), read.stamp_ms.tolist(), strict=True))
+            for at_ms, (verdict, reason) in course.verdicts.items():
+                if limit_ms is None or at_ms <= limit_ms:
+                    found[one.series_id, stamps[at_ms]] = (str(verdict), reason)
+    return found
+
+
+def _standing(
+    judged: Sequence[_Judged], stored: Mapping[int, Sequence[VerdictRow]], start_ms: int, limit_ms: int | None
+) -> dict[tuple[int, int], tuple[str, str]]:
+    return {
+        (row.series_id, row.stamp_ms): (row.verdict, row.reason)
+        for one, _, _ in judged
+        for row in stored.get(one.series_id or 0, ())
+        if max(start_ms, one.stay.from_ms) <= row.at_ms and all(end is None or row.at_ms <= end for end in (limit_ms, one.stay.until_ms))
+    }
 
 
 def _rows(
@@ -134,15 +155,12 @@ def _rows(
     until: date | None,
     reads: Sequence[Read],
     courses: Sequence[Course],
-    accepted: Integers,
     marks: Sequence[tuple[int, int]],
     rates: RateOfSlot,
 ) -> list[DayRow]:
-    spans = Spans(*(np.concatenate([getattr(one.spans, name) for one in courses] or [accepted]) for name in ("start_ms", "end_ms", "amount")))
-    samples = Samples(accepted, np.concatenate([one.accepted.value for one in courses] or [accepted]))
-    at_ms = np.concatenate([read.at_ms for read in reads] or [accepted])
-    quality = np.concatenate([read.quality for read in reads] or [accepted])
-    due = (quality == Quality.GOOD) | (quality == Quality.SUSPECT)
+    spans, samples, read = _joined(reads, courses)
+    accepted, at_ms = samples.at_ms, read.at_ms
+    due = (read.quality == Quality.GOOD) | (read.quality == Quality.SUSPECT)
     pending = min((one.pending_from_ms for one in courses if one.pending_from_ms is not None), default=None)
     start_ms = bounds(job.day, zone)[0]
     first_ms = max(start_ms, min((int(known[0]) for known in (spans.start_ms, accepted, at_ms) if len(known)), default=start_ms))
@@ -164,3 +182,16 @@ def _rows(
         if row is not None:
             rows.append(row)
     return rows
+
+
+def _joined(reads: Sequence[Read], courses: Sequence[Course]) -> tuple[Spans, Samples, Read]:
+    """The stays of a point one after the other."""
+    if len(courses) == 1:
+        return courses[0].spans, courses[0].accepted, reads[0]
+    spans = Spans(*(_end_to_end([getattr(one.spans, name) for one in courses]) for name in ("start_ms", "end_ms", "amount")))
+    samples = Samples(_end_to_end([one.accepted.at_ms for one in courses]), _end_to_end([one.accepted.value for one in courses]))
+    return spans, samples, Read(*(_end_to_end([getattr(one, name) for one in reads]) for name in ("at_ms", "value", "quality", "stamp_ms")))
+
+
+def _end_to_end(parts: Sequence[Integers]) -> Integers:
+    return np.concatenate([NO_READINGS.at_ms, *parts])

@@ -11,9 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from central.consumption.arrivals import unpack_arrivals
 from central.consumption.group import DAY_MS, Scene, Task, compute_group, note_later, put_off
-from central.consumption.load import site_zone
+from central.consumption.load import Clocks, load_arrived, load_clocks, site_zone
 from central.consumption.places import point_counter, rebuild_places
 from central.consumption.tariffs import load_rates
 from central.consumption.tree import load_tree
@@ -48,9 +47,9 @@ def run_round(conn: Connection, still_leader: Callable[[], None] = lambda: None)
     with conn.transaction():
         arrivals = conn.execute(_SQL["take_arrivals"], {"limit": ARRIVALS}).fetchall()
         noted = rows(conn, _SQL["take_dirty"], _Dirty, limit=DIRTY)
-        tasks, rest = _tasks(conn, [bytes(row[1]) for row in arrivals], noted)
-        zone = site_zone(conn)
-        scene = Scene(zone, load_rates(conn, zone), point_counter(lambda: load_tree(conn, zone, None)))
+        zone, clocks = site_zone(conn), load_clocks(conn)
+        tasks, rest = _tasks(conn, clocks, [bytes(row[1]) for row in arrivals], noted)
+        scene = Scene(zone, load_rates(conn, zone), point_counter(lambda: load_tree(conn, zone, None)), clocks)
     done.taken = len(arrivals) + len(noted)
     for group in _groups(tasks):
         still_leader()
@@ -86,13 +85,6 @@ class _Dirty:
 
 
 @dataclass(frozen=True, slots=True)
-class _Arrived:
-    point_id: int
-    from_ms: int
-    to_ms: int
-
-
-@dataclass(frozen=True, slots=True)
 class _DirtyPlace:
     id: int
     place: str
@@ -101,17 +93,14 @@ class _DirtyPlace:
     to_day: date
 
 
-def _tasks(conn: Connection, packed: Sequence[bytes], noted: Sequence[_Dirty]) -> tuple[list[Task], list[Task]]:
+def _tasks(conn: Connection, clocks: Clocks, packed: Sequence[bytes], noted: Sequence[_Dirty]) -> tuple[list[Task], list[Task]]:
     """One task a point, and what of the long ones is left for later."""
     merged: dict[int, Task] = {}
     for one in noted:
         if one.to_ms >= one.from_ms:
             _merge(merged, Task(one.point_id, one.from_ms, one.to_ms, one.reason))
-    arrived = unpack_arrivals(packed)
-    if arrived:
-        first_s, last_s = zip(*arrived.values(), strict=True)
-        for row in rows(conn, _SQL["arrived_points"], _Arrived, ids=list(arrived), first_s=list(first_s), last_s=list(last_s)):
-            _merge(merged, Task(row.point_id, row.from_ms, row.to_ms, "late readings"))
+    for row in load_arrived(conn, clocks, packed):
+        _merge(merged, Task(row.point_id, row.from_ms, row.to_ms, "late readings"))
     tasks, rest = [], []
     for task in sorted(merged.values(), key=lambda task: task.point_id):
         piece, left = _split(task)

@@ -10,7 +10,8 @@ from central.db.pool import Connection
 
 _CHUNK = "7 days"
 # Only the Community edition knows these; the Apache edition raises an error that names the licence.
-COMPRESSION = "alter table reading set (timescaledb.compress, timescaledb.compress_segmentby = 'series_id', timescaledb.compress_orderby = 'measured_at')"
+COMPRESSION = """alter table reading set (
+    timescaledb.compress, timescaledb.compress_segmentby = 'series_id', timescaledb.compress_orderby = 'measured_at')"""
 
 
 class Edition(StrEnum):
@@ -50,7 +51,8 @@ def _compress_blocks(conn: Connection) -> None:
     if not conn.execute("select 1 from pg_settings where name = 'default_toast_compression' and 'lz4' = any(enumvals)").fetchone():
         return
     arrays = conn.execute(
-        "select attname from pg_attribute where attrelid = to_regclass('reading_block') and attndims > 0 and attcompression <> 'l' and not attisdropped"
+        "select attname from pg_attribute where attrelid = to_regclass('reading_block') and attndims > 0 "
+        "and attcompression <> 'l' and not attisdropped"
     ).fetchall()
     for (name,) in arrays:
         conn.execute(sql.SQL("alter table reading_block alter column {} set compression lz4").format(sql.Identifier(name)))

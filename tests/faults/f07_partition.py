@@ -17,12 +17,15 @@ from tests.faults.scenario import Outcome, Size
 TITLE = "partition and flapping"
 NEEDS = ("linux", "mosquitto")
 _BACK_S = 10.0
+_CUTS = {
+    Size.SLICE: ((1.0, False), (1.0, True)),
+    Size.FULL: ((1.0, False), (1.0, True), (20.0, False), (60.0, True), (300.0, True)),
+}  # seconds of silence, and whether what was held is gone with a reset
 _SLOW_S = 1.0  # slower than this, or five times the idle p99, is not "as before"
 
 
 def run(chance: Random, size: Size) -> Outcome:
     """Cut for several spans, then flap; look at the live lane after each return."""
-    cuts = [(1.0, False), (1.0, True)] if size is Size.SLICE else [(1.0, False), (1.0, True), (20.0, False), (60.0, True), (300.0, True)]
     flaps, flap_s, watch_s = (1, 1.0, 1.2) if size is Size.SLICE else (20, 2.0, _BACK_S + 5)
     with chain() as bed:
         proxy = Proxy((bed.broker.host, bed.broker.port))
@@ -33,7 +36,7 @@ def run(chance: Random, size: Size) -> Outcome:
             with bed.feeding(0.05):
                 time.sleep(1.5)
                 quiet = time.time()
-                for seconds, reset in cuts:
+                for seconds, reset in _CUTS[size]:
                     _cut(proxy, seconds, reset)
                     healed.append(_watch(watch_s, chance))
                 for _ in range(flaps):

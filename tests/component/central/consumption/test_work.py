@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import date
 
 import pytest
@@ -128,3 +129,42 @@ def test_more_than_a_task_holds_is_done_in_pieces(campus, monkeypatch):
 
     assert done.points > 10
     assert campus.everything() == before
+
+
+def test_a_late_reading_that_holds_up_those_after_it_is_followed_to_where_nothing_differs(campus):
+    campus.meter("a")
+    rows = [(f"2025-03-01 {hour:02d}:00", value) for hour, value in ((1, 0), (2, 280), (3, 280))]
+    rows += [(f"2025-03-{day:02d} {hour:02d}:00", 280 + day // 5) for day in range(2, 20) for hour in (0, 6, 12, 18)]
+    campus.feed("a", rows)
+    campus.work()
+
+    campus.feed("a", [("2025-03-01 00:00", 300)])
+    campus.work()
+    late = campus.everything()
+    campus.start_over()
+    campus.work()
+
+    assert campus.everything() == late
+    assert campus.check().mismatches == []
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_late_readings_in_any_order_give_what_a_rebuild_gives(campus, seed):
+    chance = random.Random(seed)
+    campus.meter("q", place="b1")
+    [rows] = [[row for _, rows in sorted(campus.random_pieces(chance, {"q": (1, 20)}), key=lambda piece: piece[1][0]) for row in rows]]
+    first = chance.randrange(300)
+    late = [row for row in rows[first : first + chance.choice([1, 4, 60])] if chance.random() < 0.8]
+    campus.feed("q", [row for row in rows if row not in late])
+    campus.work()
+    for row in sorted(late, key=lambda _: chance.random()):
+        campus.feed("q", [row])
+        if chance.random() < 0.3:
+            campus.work()
+    campus.work()
+    incremental = campus.everything()
+
+    campus.start_over()
+    campus.work()
+
+    assert campus.everything() == incremental
