@@ -8,9 +8,8 @@ horizon takes the checked path at once, for they may be packed (central.storage)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -31,18 +30,17 @@ _SQL = load_statements("central.ingest")
 _MAX_NOTIFY_BYTES = 7999  # PostgreSQL refuses a NOTIFY payload of 8000 bytes
 ANY_DEVICE = "*"
 Item = Sifted | Poison
-Insert = Callable[[Connection, bytes], "Inserted"]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """A group ready for its transaction: one message of each identity (a sound one if there is one), messages without identity, the packed
-    readings of all of it and the oldest instant among them, what of them consumption must look at, batches of boxes newer than registered, and how
-    many repeated an identity."""
+    readings of all of it (None: not up to date) and the oldest instant among them, what of them consumption must look at, batches of boxes newer than
+    registered, and how many repeated an identity."""
 
     identified: Mapping[BatchId, Item]
     unidentified: Sequence[Poison]
-    packed: bytes
+    packed: bytes | None
     oldest_ms: int
     arrival: bytes
     newer: Sequence[BatchId]
@@ -81,13 +79,15 @@ def prepare(conn: Connection, series: SeriesIds, arrivals: Sequence[Sound | Pois
 
 
 def commit(conn: Connection, group: Group) -> Stored:
-    """Run the group's transaction, again on the checked path where a reading is known already."""
+    """Run the group's transaction: again on the checked path where a reading is known already, again without the batches of boxes replaced since."""
     try:
         with conn.transaction():
-            return _commit(conn, group, partial(_copy, group.oldest_ms))
+            return _commit(conn, group, checked=False)
     except UniqueViolation:
         with conn.transaction():
-            return _commit(conn, group, insert_new)
+            return _commit(conn, group, checked=True)
+    except _Replaced as since:
+        return commit(conn, replace(group, identified={**group.identified, **since.outdated}, packed=None))
 
 
 def insert_new(conn: Connection, packed: bytes) -> Inserted:
@@ -199,13 +199,6 @@ def _registered(conn: Connection, gateways: Collection[str]) -> dict[str, int]:
     return {row.gateway: row.generation for row in found}
 
 
-def _fenced(conn: Connection, identified: Mapping[BatchId, Item]) -> Mapping[BatchId, Item]:
-    """The items, those of boxes that were replaced since they were prepared as poison: from that commit on nothing of an old box is stored."""
-    registered = _registered(conn, {batch.gateway for batch, item in identified.items() if isinstance(item, Sifted)})
-    outdated = {batch: poison for batch, item in identified.items() if isinstance(item, Sifted) and (poison := check_generation(item, registered))}
-    return {**identified, **outdated} if outdated else identified
-
-
 def _parts(items: Iterable[Item]) -> Rows | None:
     parts = [item.rows for item in items if isinstance(item, Sifted) and item.rows is not None]
     return concatenate(parts) if parts else None
@@ -219,14 +212,28 @@ def arrival(series: SeriesIds, parts: Rows | None) -> bytes:
     return pack_arrival(parts.series_id[counted], parts.measured_at_ms[counted])
 
 
-def _commit(conn: Connection, group: Group, insert: Insert) -> Stored:
-    identified = _fenced(conn, group.identified)
-    entered = _enter(conn, identified)
+class _Replaced(Exception):
+    """Boxes were replaced after the group was prepared: from that commit on nothing of an old box is stored."""
+
+    def __init__(self, outdated: Mapping[BatchId, Poison]) -> None:
+        super().__init__(f"{len(outdated)} batches of replaced boxes")
+        self.outdated = outdated
+
+
+def _commit(conn: Connection, group: Group, checked: bool) -> Stored:
+    identified = group.identified
+    entered, packed_before_ms = _enter(conn, identified)
     fresh = [item for item in entered if isinstance(item, Sifted)]
-    whole = identified is group.identified and len(entered) == len(identified)
-    parts = None if whole else _parts(fresh)
-    packed = group.packed if whole else pack(parts) if parts else b""
-    inserted = insert(conn, packed) if packed else Inserted()
+    packed = group.packed
+    if packed is None or len(entered) < len(identified):
+        parts = _parts(fresh)
+        packed = pack(parts) if parts else b""
+    late = packed_before_ms is not None and group.oldest_ms < packed_before_ms
+    inserted = Inserted()
+    if packed and (checked or late):
+        inserted = insert_new(conn, packed)
+    elif packed:
+        copy_in(conn, _SQL["copy_readings"], packed)
     append_events(conn, [row for item in fresh for row in item.numbered_events()])
     poison = [*group.unidentified, *(item for item in entered if isinstance(item, Poison)), *(stray for item in fresh for stray in item.strays)]
     put(conn, poison)
@@ -244,18 +251,11 @@ def _commit(conn: Connection, group: Group, insert: Insert) -> Stored:
     return Stored(receipts, latest_ms, readings, duplicates, len(poison), inserted.conflicting)
 
 
-def _copy(oldest_ms: int, conn: Connection, packed: bytes) -> Inserted:
-    horizon = conn.execute(_SQL["hold_horizon"]).fetchone()
-    if horizon and horizon[0] is not None and oldest_ms < horizon[0]:
-        return insert_new(conn, packed)
-    copy_in(conn, _SQL["copy_readings"], packed)
-    return Inserted()
+def _enter(conn: Connection, identified: Mapping[BatchId, Item]) -> tuple[list[Item], int | None]:
+    """Look at the fence again, write the ledger, hold the horizon, in one round trip; returns what the ledger did not have yet, and the horizon.
 
-
-def _enter(conn: Connection, identified: Mapping[BatchId, Item]) -> list[Item]:
-    """Write the ledger; returns what was not in it yet."""
-    if not identified:
-        return []
+    Raises _Replaced.
+    """
     items = list(identified.values())
     columns = {
         "gateway": [batch.gateway for batch in identified],
@@ -266,8 +266,17 @@ def _enter(conn: Connection, identified: Mapping[BatchId, Item]) -> list[Item]:
         "readings": [len(item.rows) if isinstance(item, Sifted) and item.rows is not None else 0 for item in items],
         "events": [len(item.events) if isinstance(item, Sifted) else 0 for item in items],
     }
-    entered = conn.execute(_SQL["enter_batches"], columns).fetchall()
-    return items if len(entered) == len(items) else [identified[BatchId(*row)] for row in entered]
+    with conn.pipeline():
+        fence = conn.execute(_SQL["registered_generations"], {"gateways": list({batch.gateway for batch in identified})})
+        ledger = conn.execute(_SQL["enter_batches"], columns)
+        horizon = conn.execute(_SQL["hold_horizon"])
+    registered = {str(gateway): int(generation) for gateway, generation in fence}
+    outdated = {batch: poison for batch, item in identified.items() if isinstance(item, Sifted) and (poison := check_generation(item, registered))}
+    if outdated:
+        raise _Replaced(outdated)
+    entered, held = ledger.fetchall(), horizon.fetchone()
+    new = items if len(entered) == len(items) else [identified[BatchId(*row)] for row in entered]
+    return new, held[0] if held else None
 
 
 def _outdated(item: Item) -> bool:
