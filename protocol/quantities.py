@@ -96,6 +96,10 @@ def _energies() -> list[Quantity]:
         energy("energy_reactive_2", "组合无功2电能", "Combined reactive energy 2", "varh", "kvarh"),
     ]
     rows += [energy(f"energy_active_forward_{c}", f"正向有功{zh}电能", f"Forward active energy, {en}") for c, zh, en in _TARIFFS]
+    rows += [
+        energy("energy_active_total_daily", "日冻结组合有功电能", "Combined active energy, daily freeze"),
+        energy("energy_active_forward_daily", "日冻结正向有功电能", "Forward active energy, daily freeze"),
+    ]
     rows += [energy(f"energy_active_forward_phase_{p}", f"{p.upper()}相正向有功电能", f"Forward active energy, phase {p.upper()}") for p in _PHASES]
     return rows
 

@@ -14,6 +14,7 @@ from protocol.errors import Conflict
 from protocol.messages import Event
 
 _SQL = load_statements("central.consumption")
+FILLED = "consumption.filled"
 FAILED = "computation.failed"
 NEGATIVE = "residual.negative"
 CYCLE = "virtual.cycle"
@@ -23,6 +24,8 @@ _TEXTS = {
     "register.fall": "the register fell; what passed meanwhile is unknown until a replacement is recorded or the fall is confirmed",
     "register.jump": "the register jumped by more than can pass the meter; what passed meanwhile is unknown",
     "register.rollover": "the register rolled over",
+    "register.freeze": "the meter's own daily freezes do not say what its readings sum to; see to the meter's clock and to what was read",
+    FILLED: "several meters count exactly evenly at once: the readings look filled in; they are shown as estimated",
     NEGATIVE: "a virtual point's day is negative: what it is computed from does not fit together",
     CYCLE: "virtual points are computed from each other; none of them is",
     FAILED: "the point could not be computed; it is tried again later",

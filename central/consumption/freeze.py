@@ -10,6 +10,8 @@ from central.consumption.days import boundaries
 from central.consumption.model import DayFigures, Doubt, Spans
 from central.consumption.slots import Grade, quality
 
+FREEZE = "register.freeze"
+
 
 @dataclass(frozen=True, slots=True)
 class Freezes:
@@ -35,7 +37,7 @@ def freeze_doubt(figures: DayFigures, zone: str, spans: Spans, freezes: Freezes,
     if abs(figures.value - by_freezes) <= ceil(freezes.step * ratio) + unsplit:
         return None
     data = {"slots": figures.value, "freezes": int(by_freezes), "opening": freezes.opening, "closing": freezes.closing}
-    return Doubt("freeze.mismatch", start_ms, end_ms, data)
+    return Doubt(FREEZE, start_ms, end_ms, data)
 
 
 def _passed_over(spans: Spans, at_ms: int) -> int:

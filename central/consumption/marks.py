@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from central.consumption.dirty import note_dirty
+from central.consumption.findings import FILLED
 from central.db.pool import Connection
-from central.db.statements import load_statements, rows
+from central.db.statements import load_statements, rows, run
 from protocol.errors import ConfigError, NotFound
 
 _SQL = load_statements("central.consumption")
@@ -43,6 +44,7 @@ def withdraw_mark(conn: Connection, number: int) -> None:
     row = conn.execute(_SQL["withdraw_mark"], {"id": number}).fetchone()
     if row is None:
         raise NotFound(f"there is no mark {number}, or it is withdrawn already")
+    run(conn, _SQL["settle_filled"], point=row[0], from_at=row[1], code=FILLED)
     note_dirty(conn, [row[0]], row[1], row[2], f"mark {number} withdrawn")
 
 

@@ -590,3 +590,42 @@ returning point, from_at, to_at;
 select id, point, (extract(epoch from from_at) * 1000)::bigint as from_ms, (extract(epoch from to_at) * 1000)::bigint as to_ms, reason, actor,
     withdrawn_at is not null as withdrawn
 from consumption_mark where %(point)s::text is null or point = %(point)s order by id desc limit 1000;
+
+-- name: points_with_days
+select m.id from metering_point as m
+where m.medium = %(medium)s and exists (select from consumption_day as d where d.point_id = m.id and d.day >= %(since)s)
+order by m.id;
+
+-- name: slots_of_days
+select point_id, day, slots::text, seen::text from consumption_day
+where point_id = any(%(ids)s::integer[]) and day >= %(since)s and day < %(until)s order by point_id, day;
+
+-- name: marks_between
+select k.id, m.id as point_id, k.point, (extract(epoch from k.from_at) * 1000)::bigint as from_ms, (extract(epoch from k.to_at) * 1000)::bigint as to_ms,
+    k.actor = %(actor)s and k.withdrawn_at is null as grows
+from consumption_mark as k join metering_point as m on m.code = k.point where m.id = any(%(ids)s::integer[]) order by k.id;
+
+-- name: grow_mark
+update consumption_mark set to_at = timestamptz 'epoch' + %(to_ms)s::bigint * interval '1 millisecond' where id = %(id)s;
+
+-- name: put_fill
+insert into consumption_mark (point, from_at, to_at, reason, actor)
+select code, timestamptz 'epoch' + %(from_ms)s::bigint * interval '1 millisecond', timestamptz 'epoch' + %(to_ms)s::bigint * interval '1 millisecond',
+    %(reason)s, %(actor)s
+from metering_point where id = %(id)s;
+
+-- name: settle_filled
+update finding set resolved_at = now(), resolution = 'the mark was withdrawn'
+where code = %(code)s and point = %(point)s and at = %(from_at)s and resolved_at is null;
+
+-- name: freezes
+select m.id as point_id, o.value as opening, c.value as closing
+from installation as i join metering_point as m on m.code = i.point
+join series as s on s.device = i.device and s.quantity = i.register || '_daily'
+cross join lateral readings_between(array[s.id], timestamptz 'epoch' + %(start_ms)s::bigint * interval '1 millisecond',
+    timestamptz 'epoch' + (%(start_ms)s::bigint + 1000) * interval '1 millisecond') as o
+cross join lateral readings_between(array[s.id], timestamptz 'epoch' + %(end_ms)s::bigint * interval '1 millisecond',
+    timestamptz 'epoch' + (%(end_ms)s::bigint + 1000) * interval '1 millisecond') as c
+where i.installed_at <= timestamptz 'epoch' + %(start_ms)s::bigint * interval '1 millisecond'
+    and coalesce(i.removed_at, timestamptz 'infinity') >= timestamptz 'epoch' + %(end_ms)s::bigint * interval '1 millisecond'
+order by m.id;

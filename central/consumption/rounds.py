@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from central.consumption.check import check, report_check
+from central.consumption.fill_marks import mark_fills
+from central.consumption.freeze_check import check_freezes
 from central.consumption.load import site_zone
 from central.consumption.work import run_round
 from central.context import Central
@@ -38,7 +40,7 @@ def consume(central: Central, stop: threading.Event, still_leader: Callable[[], 
             night = _local_night(central)
             if night != checked and not done.taken:
                 checked = night
-                _check(central)
+                _night(central, night)
         except (DatabaseError, PoolBusy) as error:
             failed += 1
             log.log(logging.WARNING if failed == 1 else logging.DEBUG, "a round of consumption failed, trying again: %s", error)
@@ -56,8 +58,13 @@ def _local_night(central: Central) -> date:
     return now.astimezone(zone).date()
 
 
-def _check(central: Central) -> None:
+def _night(central: Central, today: date) -> None:
+    """What is done once a night: look for made-up readings, compare freezes, prove the figures."""
     settings = central.settings.consumption
     with central.pool.connection() as conn:
+        zone = site_zone(conn)
+        conn.commit()
+        mark_fills(conn, zone, today)
+        check_freezes(conn, zone, today - timedelta(days=1))
         result = check(conn, datetime.fromtimestamp(central.clock(), UTC), days=settings.check_days, sample=settings.check_points)
         report_check(conn, result, int(central.clock() * 1000))

@@ -11,7 +11,7 @@ from importlib.resources import files
 from central.db.pool import Connection
 from protocol.errors import Conflict
 
-_LOCK = 0x6365_0003  # advisory lock: one migrating process at a time
+_LOCK = 1667563523  # advisory lock: one migrating process at a time
 _FILE = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 _LEDGER = """
 create table if not exists schema_migration (

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 _SQL = load_statements("central.jobs")
 _RETRY_S = 2.0
 ROUNDS_LOCK = 1667563521
-CONSUMPTION_LOCK = 1667563523
+CONSUMPTION_LOCK = 1667563526
 Lead = Callable[[Callable[[], None], int], None]
 
 

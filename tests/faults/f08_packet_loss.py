@@ -92,7 +92,10 @@ def _bare(bed: Chain, gateway: str, prefix: list[str]) -> Iterator[_Round]:
 
 @contextmanager
 def _network(third: int) -> Iterator[tuple[str, list[str], str]]:
-    """A namespace and a veth pair to it; yields our address on it, the words that run a command inside, and our end's device."""
+    """A namespace and a veth pair to it; yields our address on it, the words that run a command inside, and our end's device.
+
+    One segment a packet: a veth passes up to 64 KiB as one, and a whole window would be lost or pass at once.
+    """
     name, device = f"ce-loss-{os.getpid()}", f"ce{os.getpid() % 100_000}"
     host, guest = f"10.213.{third}.1", f"10.213.{third}.2"
     ip = program("ip") or "ip"
@@ -100,8 +103,8 @@ def _network(third: int) -> Iterator[tuple[str, list[str], str]]:
     try:
         _run(ip, "link", "add", device, "type", "veth", "peer", "name", "up0", "netns", name)
         _run(ip, "address", "add", f"{host}/30", "dev", device)
-        _run(ip, "link", "set", device, "up")
-        for words in (["address", "add", f"{guest}/30", "dev", "up0"], ["link", "set", "up0", "up"], ["link", "set", "lo", "up"]):
+        _run(ip, "link", "set", device, "gso_max_segs", "1", "up")
+        for words in (["address", "add", f"{guest}/30", "dev", "up0"], ["link", "set", "up0", "gso_max_segs", "1", "up"], ["link", "set", "lo", "up"]):
             _run(ip, "-n", name, *words)
         yield host, [ip, "netns", "exec", name], device
     finally:
