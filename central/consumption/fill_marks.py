@@ -1,6 +1,6 @@
 """The nightly look for readings that were made up: what `filled` finds in the last days becomes marks and findings.
 
-A mark grows while the fill goes on; what a person withdrew, or marked before, is left alone.
+A mark grows while the fill goes on; what a person withdrew, or marked before, is left alone; what lies before such a mark is not marked either.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from central.consumption.days import boundaries, bounds
+from central.consumption.days import boundaries
 from central.consumption.days_table import flags, parse_slots
 from central.consumption.dirty import note_dirty
 from central.consumption.filled import Fill, fills
@@ -78,8 +78,9 @@ def _hourly(conn: Connection, zone: str, ids: Collection[int], since: date, toda
 
 def _tells(samples: Samples, fill: Fill) -> bool:
     """Whether the rises are large enough for their evenness to mean something."""
-    first, last = np.searchsorted(samples.at_ms, [fill.from_ms, fill.to_ms]).tolist()
-    return int(samples.value[last] - samples.value[first]) >= _TELLING * STEP * (last - first)
+    first, last = (int(place) for place in np.searchsorted(samples.at_ms, [fill.from_ms, fill.to_ms]))
+    rise = int(samples.value[last]) - int(samples.value[first])
+    return rise >= _TELLING * STEP * (last - first)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from math import floor
 
 import numpy as np
@@ -65,7 +66,7 @@ def _only(stays: list[PointStay], start_ms: int, end_ms: int) -> Stay | None:
 def _edges(days: tuple[DayRow | None, DayRow, DayRow | None], stay: Stay) -> Spans:
     """What passed between the readings on both sides of the day's ends."""
     spans = []
-    for before, after in zip(days, days[1:], strict=False):
+    for before, after in pairwise(days):
         last = None if before is None or before.last_at_ms is None or before.last_value is None else (before.last_at_ms, before.last_value)
         first = None if after is None or after.first_at_ms is None or after.first_value is None else (after.first_at_ms, after.first_value)
         if last is not None and first is not None:

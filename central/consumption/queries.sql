@@ -481,16 +481,20 @@ where t.point = %(code)s and exists (
 order by 1;
 
 -- name: month_of_points
-select m.id as point_id, m.code as point, coalesce(k.value, case when c.month is null then l.value end) as value,
-    coalesce(k.known_s, case when c.month is null then l.known_s end, 0) as known_s,
-    coalesce(k.measured, case when c.month is null then l.measured end, false) as measured,
-    coalesce(k.rates, case when c.month is null then l.rates end) as rates, coalesce(a.value, 0)::bigint as adjusted, c.month is not null as closed
-from metering_point as m
-left join closed_month as c on c.month = %(month)s
-left join closed_figure as k on k.month = c.month and k.point_id = m.id
-left join consumption_month as l on l.month = %(month)s and l.point_id = m.id
-left join (select point_id, sum(value) as value from adjustment where into_month = %(month)s group by point_id) as a on a.point_id = m.id
-where (l.point_id is not null or k.point_id is not null or a.point_id is not null) and (%(ids)s::integer[] is null or m.id = any(%(ids)s::integer[]))
+-- Columns as in MonthFigure. The list of ids stands at every table: it is not carried from one to the other.
+with figure as (
+    select point_id, value, known_s, measured, rates from closed_figure
+    where month = %(month)s and (%(ids)s::integer[] is null or point_id = any(%(ids)s::integer[]))
+    union all
+    select point_id, value, known_s, measured, rates from consumption_month
+    where month = %(month)s and (%(ids)s::integer[] is null or point_id = any(%(ids)s::integer[]))
+        and not exists (select from closed_month where month = %(month)s)
+)
+select m.id, m.code, f.value, coalesce(f.known_s, 0), coalesce(f.measured, false), case when %(rates)s then f.rates end, coalesce(a.value, 0),
+    exists (select from closed_month where month = %(month)s)
+from figure as f
+full join (select point_id, sum(value)::bigint as value from adjustment where into_month = %(month)s group by point_id) as a using (point_id)
+join metering_point as m on m.id = point_id and (%(ids)s::integer[] is null or m.id = any(%(ids)s::integer[]))
 order by m.id;
 
 -- name: months_of_point
@@ -556,7 +560,7 @@ from point_position as h join metering_point as m on m.code = h.point and m.medi
 join consumption_month as l on l.point_id = m.id and l.month between %(since)s and %(until)s and h.valid_from <= l.month and h.valid_to > l.month
 left join closed_month as c on c.month = l.month
 left join closed_figure as k on k.month = l.month and k.point_id = m.id
-where h.place in (select code from below) and h.role not in ('check', 'virtual')
+where h.place = any(array(select code from below)) and h.role not in ('check', 'virtual')
 group by m.code
 having sum(coalesce(k.value, case when c.month is null then l.value end)) is not null
 order by value desc, m.code limit %(top)s;
@@ -568,9 +572,14 @@ with recursive below (code) as (
 select m.code, m.name_zh, m.name_en, sum(l.value)::bigint as value, sum(l.known_s)::float8 / (%(days)s * 86400) as coverage
 from point_position as h join metering_point as m on m.code = h.point and m.medium = %(medium)s
 join consumption_day as l on l.point_id = m.id and l.day between %(since)s and %(until)s and h.valid_from <= l.day and h.valid_to > l.day
-where h.place in (select code from below) and h.role not in ('check', 'virtual')
+where h.place = any(array(select code from below)) and h.role not in ('check', 'virtual')
 group by m.code
 order by value desc, m.code limit %(top)s;
+
+-- name: heat_map
+select day, array_send(slots), case when array_position(known, 0) is not null then array_send(known) end
+from place_day where place = %(place)s and medium = %(medium)s and day between %(since)s and %(until)s
+order by day;
 
 -- name: place_exists
 select 1 from place where code = %(code)s;
@@ -629,3 +638,18 @@ cross join lateral readings_between(array[s.id], timestamptz 'epoch' + %(end_ms)
 where i.installed_at <= timestamptz 'epoch' + %(start_ms)s::bigint * interval '1 millisecond'
     and coalesce(i.removed_at, timestamptz 'infinity') >= timestamptz 'epoch' + %(end_ms)s::bigint * interval '1 millisecond'
 order by m.id;
+
+-- name: rates_of_point
+select day, rates, cardinality(slots) * 900 as due_s, known_s from consumption_day
+where point_id = %(id)s and day >= %(since)s and day <= %(until)s order by day;
+
+-- name: rates_of_place
+select day, rates, (points::bigint * cardinality(slots) * 900) as due_s, (select sum(k) * 900 from unnest(known) as k)::bigint as known_s from place_day
+where place = %(place)s and medium = %(medium)s and day >= %(since)s and day <= %(until)s order by day;
+
+-- name: academic_terms
+select kind, first_day, last_day from academic_term order by first_day, kind;
+
+-- name: put_academic_terms
+insert into academic_term (kind, first_day, last_day) select * from unnest(%(kind)s::text[], %(first_day)s::date[], %(last_day)s::date[])
+on conflict (kind, first_day) do update set last_day = excluded.last_day;

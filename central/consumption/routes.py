@@ -1,4 +1,4 @@
-"""JSON API of consumption: figures of points and places, rankings, months and their closing, findings, tariffs, marks."""
+"""JSON API of consumption: figures of points and places, their cost and comparison, rankings, months and their closing, findings, tariffs, marks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Depends, Path, Query
 
 from central.consumption.closing import MonthState, close_month, month_state
+from central.consumption.comparisons import (
+    AcademicTerm,
+    Compared,
+    Comparing,
+    academic_terms,
+    compare_place,
+    compare_point,
+    put_academic_terms,
+)
+from central.consumption.costs import CostFigures, place_cost, point_cost
 from central.consumption.findings import Finding, list_findings, resolve_finding
 from central.consumption.load import site_zone
 from central.consumption.marks import Mark, list_marks, put_mark, withdraw_mark
@@ -55,6 +65,8 @@ def router(central: Central) -> APIRouter:
     """Routes below /api/v1. Days are the site's local ones and both ends of a range belong to it; values are integers in base units."""
     api = APIRouter(prefix="/api/v1", tags=["consumption"])
     _figures(api, central)
+    _costs(api, central)
+    _comparisons(api, central)
     _months(api, central)
     _findings(api, central)
     _tariffs(api, central)
@@ -111,6 +123,53 @@ def _figures(api: APIRouter, central: Central) -> None:
             return heat_map(conn, code, medium, year)
 
 
+def _costs(api: APIRouter, central: Central) -> None:
+    @api.get("/points/{code}/cost")
+    def of_point(_: Reader, code: Code, since: Annotated[date, Query(alias="from")], until: Annotated[date, Query(alias="to")]) -> CostFigures:
+        """What a point cost, by rate and tariff version, in whole fen that sum to the total; by what is known today."""
+        with central.pool.connection() as conn:
+            point = point_facts(conn, code)
+            return point_cost(conn, site_zone(conn), code, point.point_id, point.medium, since, until)
+
+    @api.get("/places/{code}/cost")
+    def of_place(
+        _: Reader, code: Code, since: Annotated[date, Query(alias="from")], until: Annotated[date, Query(alias="to")], medium: Medium = "electricity"
+    ) -> CostFigures:
+        """What a campus, zone, building or floor cost with everything in it."""
+        with central.pool.connection() as conn:
+            check_place(conn, code)
+            return place_cost(conn, code, medium, since, until)
+
+
+def _comparisons(api: APIRouter, central: Central) -> None:
+    @api.get("/points/{code}/comparison")
+    def of_point(_: Reader, code: Code, mode: Comparing, period: Annotated[str, Query(max_length=10)]) -> Compared:
+        """A point's year, month or day beside another one, over the hours known in both; no percentage where too little is known."""
+        with central.pool.connection() as conn:
+            point = point_facts(conn, code)
+            return compare_point(conn, site_zone(conn), code, point.point_id, point.medium, mode, period)
+
+    @api.get("/places/{code}/comparison")
+    def of_place(_: Reader, code: Code, mode: Comparing, period: Annotated[str, Query(max_length=10)], medium: Medium = "electricity") -> Compared:
+        """A place's year, month or day beside another one."""
+        with central.pool.connection() as conn:
+            check_place(conn, code)
+            return compare_place(conn, site_zone(conn), code, medium, mode, period)
+
+    @api.get("/academic-terms")
+    def terms(_: Reader) -> list[AcademicTerm]:
+        """Parts of the academic year, for comparisons by week of term."""
+        with central.pool.connection() as conn:
+            return academic_terms(conn)
+
+    @api.put("/academic-terms")
+    def put_terms(who: Manager, given: Annotated[list[AcademicTerm], Body(max_length=100)]) -> None:
+        """Write parts of the academic year."""
+        with central.pool.connection() as conn:
+            put_academic_terms(conn, given)
+            audit.record(conn, who.name, "terms.put", f"{len(given)} terms", {"first_days": [str(one.first_day) for one in given]})
+
+
 def _months(api: APIRouter, central: Central) -> None:
     @api.get("/months/{month}")
     def state(_: Reader, month: Month) -> MonthState:
@@ -122,7 +181,7 @@ def _months(api: APIRouter, central: Central) -> None:
     def figures(_: Reader, month: Month) -> list[MonthFigure]:
         """The reported figures of every point that has one."""
         with central.pool.connection() as conn:
-            return month_of_points(conn, _first(month))
+            return month_of_points(conn, _first(month), rates=True)
 
     @api.post("/months/{month}/close")
     def close(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -116,3 +117,97 @@ def test_a_wrong_tariff_is_refused_and_a_mark_can_be_withdrawn(ask: Ask):
     assert ask("DELETE", f"/consumption-marks/{number}").status_code == 200
     assert ask("DELETE", f"/consumption-marks/{number}").status_code == 404
     assert ask("GET", "/consumption-marks").json()[0]["withdrawn"] is True
+
+
+def days(site: Connection, figures: dict[str, list[int | None]]) -> None:
+    """Day rows of p1 by the hour (None: not known), and their sums in place b1."""
+    for day, hours in figures.items():
+        slots = [None if hour is None else hour // 4 for hour in hours for _ in range(4)]
+        value, known = sum(slot or 0 for slot in slots), sum(slot is not None for slot in slots)
+        site.execute(
+            "insert into consumption_day (point_id, day, value, known_s, slots, pins, seen, rates)"
+            " select id, %(day)s, %(value)s, %(known)s * 900, %(slots)s, repeat('1', 97)::bit varying, repeat('1', 96)::bit varying,"
+            " array[0, 0, %(value)s, 0, 0] from metering_point where code = 'p1'",
+            {"day": day, "value": value, "known": known, "slots": slots},
+        )
+        site.execute(
+            "insert into place_day (place, medium, day, value, points, slots, known, rates)"
+            " values ('b1', 'electricity', %s, %s, 1, %s, %s, array[0, 0, %s, 0, 0])",
+            [day, value, [slot or 0 for slot in slots], [int(slot is not None) for slot in slots], value],
+        )
+    site.commit()
+
+
+def tariff(site: Connection, valid_from: str, price: int) -> None:
+    """A flat price from a day on."""
+    periods = [{"from": "00:00", "to": "24:00", "rate": "flat"}]
+    plans = [{"months": list(range(1, 13)), "kinds": ["workday", "weekend", "holiday"], "periods": periods}]
+    body = {"source": "notice", "prices": {"flat": price}, "plans": plans}
+    site.execute("insert into tariff_version values ('electricity', %s, %s::jsonb, 'tester')", [valid_from, json.dumps(body)])
+    site.commit()
+
+
+@pytest.mark.parametrize("path", ["/points/p1/cost", "/places/b1/cost"])
+def test_c20_every_kwh_is_priced_once_by_the_version_of_its_day(ask: Ask, site: Connection, path: str):
+    days(site, {"2025-06-30": [400] * 24 + [], "2025-07-01": [100] * 24})
+    tariff(site, "2024-01-01", 5_000)
+    tariff(site, "2025-07-01", 6_000)
+
+    found = ask("GET", f"{path}?from=2025-06-30&to=2025-07-01").json()
+
+    assert [(line["valid_from"], line["rate"], line["value"], line["price"], line["fen"]) for line in found["lines"]] == [
+        ("2024-01-01", "flat", 9_600, 5_000, 480),
+        ("2025-07-01", "flat", 2_400, 6_000, 144),
+    ]
+    assert (found["total_fen"], found["value"], found["unpriced"], found["coverage"]) == (624, 12_000, 0, 1.0)
+
+
+def test_c21_lines_sum_to_the_printed_total(ask: Ask, site: Connection):
+    days(site, {"2025-06-29": [4] * 24, "2025-06-30": [4] * 24, "2025-07-01": [4] * 24})
+    for day in ("2025-06-29", "2025-06-30", "2025-07-01"):
+        tariff(site, day, 347_187)  # 96 Wh of it: 333.3 fen
+
+    found = ask("GET", "/points/p1/cost?from=2025-06-29&to=2025-07-01").json()
+
+    assert ([line["fen"] for line in found["lines"]], found["total_fen"]) == ([334, 333, 333], 1000)
+
+
+def test_energy_before_the_first_tariff_is_told_and_not_priced(ask: Ask, site: Connection):
+    tariff(site, "2025-03-02", 5_000)
+
+    found = ask("GET", "/places/b1/cost?from=2025-03-01&to=2025-03-02").json()
+
+    assert (found["unpriced"], found["value"], found["total_fen"]) == (2_400, 4_800, 120)
+    assert ask("GET", "/points/p1/cost?from=2025-03-02&to=2025-03-01").status_code == 422
+
+
+@pytest.mark.parametrize("path", ["/points/p1/comparison", "/places/b1/comparison"])
+def test_c26_only_common_hours_are_compared_and_no_percentage_below_95(ask: Ask, site: Connection, path: str):
+    days(site, {"2025-06-30": [400] * 24, "2025-07-01": [500] * 20 + [None] * 4})
+
+    found = ask("GET", f"{path}?mode=previous&period=2025-07-01").json()
+
+    assert (found["comparable"], found["comparison"]["reason"], found["comparison"]["change_permille"]) == (False, "coverage", None)
+    assert (found["comparison"]["coverage_percent"], found["comparison"]["value"], found["comparison"]["common_base"]) == (83, 10_000, 8_000)
+    assert ask("GET", f"{path}?mode=previous&period=2025-03-02").json()["comparison"]["change_permille"] == 0
+
+
+def test_c30_each_mode_says_which_day_it_laid_beside(ask: Ask, site: Connection):
+    days(site, {"2024-02-29": [440] * 24, "2023-03-02": [400] * 24, "2023-02-16": [200] * 24})
+    terms = [{"kind": "spring", "first_day": f"{year}-02-{day}", "last_day": f"{year}-07-02"} for year, day in ((2023, 13), (2024, 26))]
+    assert ask("PUT", "/academic-terms", json=terms).status_code == 200
+    assert ask("GET", "/academic-terms").json() == terms
+
+    found = {mode: ask("GET", f"/points/p1/comparison?mode={mode}&period=2024-02-29").json() for mode in ("same_date", "weekday", "term_week")}
+
+    assert (found["same_date"]["comparable"], found["same_date"]["notes"]) == (False, {"no_such_date": 1})
+    assert (found["weekday"]["base_first"], found["weekday"]["comparison"]["change_permille"]) == ("2023-03-02", 100)
+    assert (found["term_week"]["base_first"], found["term_week"]["comparison"]["change_permille"]) == ("2023-02-16", 1200)
+
+
+def test_c30_a_holiday_beside_a_workday_is_noted(ask: Ask):
+    assert ask("PUT", "/calendar-days", json=[{"day": "2025-05-29", "kind": "holiday"}]).status_code == 200
+
+    assert ask("GET", "/points/p1/comparison?mode=same_date&period=2025-05-29").json()["notes"] == {"other_kind": 1}
+    assert ask("GET", "/points/p1/comparison?mode=same_date&period=2025-13").status_code == 422
+    assert ask("GET", "/points/p1/comparison?mode=nearest&period=2025-03").status_code == 422

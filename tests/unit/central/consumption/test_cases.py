@@ -273,7 +273,7 @@ def test_c27_slots_agree_with_the_freezes_to_one_register_step() -> None:
     assert freeze_doubt(day, ZONE, course.spans, Freezes(100_000, 124_010, 10), Fraction(1)) is None
     doubt = freeze_doubt(day, ZONE, course.spans, Freezes(100_000, 124_020, 10), Fraction(1))
     assert doubt is not None
-    assert (doubt.code, doubt.at_ms, doubt.data["slots"], doubt.data["freezes"]) == ("freeze.mismatch", instant("00:00"), 24_000, 24_020)
+    assert (doubt.code, doubt.at_ms, doubt.data["slots"], doubt.data["freezes"]) == ("register.freeze", instant("00:00"), 24_000, 24_020)
 
 
 def test_c27_day_that_is_not_measured_is_not_compared() -> None:
