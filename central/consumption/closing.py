@@ -7,10 +7,11 @@ from datetime import UTC, date, datetime
 
 import orjson
 
-from central.consumption.days import day_of, month_bounds, month_of, next_month
+from central.consumption.days import day_of, days_of_month, month_bounds, month_of, next_month
 from central.consumption.months import last_closed
+from central.consumption.tree import counts_in, hangs, load_tree
 from central.db.pool import Connection
-from central.db.statements import load_statements, one, run
+from central.db.statements import load_statements, one, rows, run
 from protocol.errors import Conflict, Refused
 
 _SQL = load_statements("central.consumption")
@@ -63,6 +64,29 @@ def month_state(conn: Connection, zone: str, month: date, now: datetime) -> Mont
     return MonthState(
         month, found.closed, found.points, found.with_figures, found.measured, round(missing, 6), found.findings, found.waiting, refused
     )
+
+
+def adjusted_into(conn: Connection, zone: str, place: str, medium: str, first: date, last: date) -> dict[date, int]:
+    """What was entered into open months, first to last, for the points that counted in a place in the month that was closed.
+
+    A point counts where it did on the last day of that month on which it hung anywhere.
+    """
+    found = rows(conn, _SQL["adjustments_into"], _Adjusted, medium=medium, first=first, last=last)
+    tree = load_tree(conn, zone, {row.point_id for row in found})
+    total: dict[date, int] = {}
+    for row in found:
+        day = next((day for day in reversed(days_of_month(row.closed_month)) if hangs(tree, row.point_id, day)), row.closed_month)
+        if place in counts_in(tree, row.point_id, day):
+            total[row.into_month] = total.get(row.into_month, 0) + row.value
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Adjusted:
+    into_month: date
+    closed_month: date
+    point_id: int
+    value: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,8 +99,8 @@ def _compared(conn: Connection, zone: str, code: str, medium: str, mode: Compari
         bases = [one.base for one in beside if one.base is not None]
         notes = {str(note): sum(one.note is note for one in beside) for note in {one.note for one in beside} if note is not None}
     found = compare(_series(paired, zone, hours_of), _series(bases, zone, hours_of))
-    ends = (bases[0], bases[-1]) if bases else (None, None)
-    return Compared(code, medium, mode, period, len(days), len(paired), *ends, notes, found.reason is None, found)
+    first, last = (bases[0], bases[-1]) if bases else (None, None)
+    return Compared(code, medium, mode, period, len(days), len(paired), first, last, notes, found.reason is None, found)
 
 
 def _beside(conn: Connection, days: Sequence[date], mode: Mode) -> list[Counterpart]:

@@ -34,7 +34,7 @@ class CostLine:
 
 @dataclass(frozen=True, slots=True)
 class CostFigures:
-    """`total_fen`: exact cost rounded once; the lines' `fen` sum to it. `value`: all that is known of the range, of which `unpriced` has no tariff."""
+    """`total_fen`: exact cost rounded once; the lines' `fen` sum to it. `value`: all that is known, of which `unpriced` has no tariff."""
 
     code: str
     medium: str

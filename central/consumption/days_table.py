@@ -156,9 +156,14 @@ def write_days(conn: Connection, changes: Sequence[DayChange]) -> None:
     written = [change.after for change in changes if change.after is not None]
     gone = [change.key for change in changes if change.after is None]
     if written:
-        run(conn, _SQL["write_days"], **{name: [getattr(row, name) for row in written] for name in COLUMNS})
+        run(conn, _SQL["write_days"], **{name: column([getattr(row, name) for row in written]) for name in COLUMNS})
     if gone:
         run(conn, _SQL["delete_days"], ids=[point for point, _ in gone], days=[day for _, day in gone])
+
+
+def column(values: Sequence[object]) -> str:
+    """Numbers, dates, truth values, and texts without quotes or backslashes as one array in PostgreSQL's text form; fast, and so for bulk."""
+    return "{" + ",".join(["NULL" if value is None else f'"{value}"' for value in values]) + "}"
 
 
 def _array(values: Integers, has: Flags | None = None) -> str:

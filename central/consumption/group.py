@@ -145,7 +145,7 @@ def _job(zone: str, task: Task, medium: str, stays: Sequence[PointStay], restart
     end_ms = bounds(day_of(task.to_ms, zone), zone)[1]
     newest = restart.last_day is None or bounds(restart.last_day, zone)[0] <= end_ms + _AHEAD_DAYS[0] * DAY_MS
     until_ms = None if ahead is None or (newest and not task.in_pieces) else end_ms + ahead * DAY_MS
-    return Job(task.point_id, medium, stays, day, restart.anchor, task.to_ms, until_ms)
+    return Job(task.point_id, medium, stays, day, restart.anchor, task.to_ms, until_ms, task.in_pieces)
 
 
 def _meeting_days(zone: str, job: Job) -> tuple[int, date, date]:

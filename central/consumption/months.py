@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import date
 
 from central.consumption.days import month_bounds, next_month
+from central.consumption.days_table import column
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows, run
 
@@ -34,7 +35,7 @@ def refresh_months(conn: Connection, zone: str, keys: Collection[Key], reason: s
     written = [row for key, row in due.items() if row != present.get(key)]
     gone = [key for key in present if key not in due]
     if written:
-        run(conn, _SQL["write_months"], **{field.name: [getattr(row, field.name) for row in written] for field in fields(MonthRow)})
+        run(conn, _SQL["write_months"], **{field.name: column([getattr(row, field.name) for row in written]) for field in fields(MonthRow)})
     if gone:
         run(conn, _SQL["delete_months"], **_columns(gone))
     changed = [(row.point_id, row.month) for row in written] + gone

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 
 from central.consumption.days import month_of
-from central.consumption.days_table import DayChange, parse_integers, parse_slots
+from central.consumption.days_table import DayChange, column, parse_integers, parse_slots
 from central.consumption.model import RATES, Integers
 from central.consumption.slots import SLOT_S
 from central.consumption.tree import Tree, counts_in, load_tree, points_in
@@ -206,8 +206,10 @@ def _columns(keys: Collection[Key], when: str) -> dict[str, list[object]]:
     return {"places": [key[0] for key in keys], "media": [key[1] for key in keys], when: [key[2] for key in keys]}
 
 
-def _fields(found: Sequence[PlaceDay] | Sequence[PlaceMonth], kind: type[PlaceDay] | type[PlaceMonth]) -> dict[str, list[object]]:
-    return {field.name: [getattr(row, field.name) for row in found] for field in fields(kind)}
+def _fields(found: Sequence[PlaceDay] | Sequence[PlaceMonth], kind: type[PlaceDay] | type[PlaceMonth]) -> dict[str, list[object] | str]:
+    """Columns of rows; those with arrays in them as text made here, at a fraction of the cost."""
+    columns = {field.name: [getattr(row, field.name) for row in found] for field in fields(kind)}
+    return {name: column(values) if name in ("slots", "known", "rates") else values for name, values in columns.items()}
 
 
 def _text(values: Integers) -> str:

@@ -515,14 +515,7 @@ select g.month::date as month, coalesce(k.value, case when c.month is null then 
     coalesce(k.known_s, case when c.month is null then l.known_s end, 0) as known_s,
     coalesce(coalesce(k.points_s, l.points_s) = coalesce(k.known_s, l.known_s), false) as measured,
     coalesce(k.rates, case when c.month is null then l.rates end) as rates,
-    (
-        with recursive below (code) as (
-            select code from place where code = %(place)s union all select p.code from below as b join place as p on p.parent = b.code
-        )
-        select coalesce(sum(a.value), 0)::bigint from adjustment as a join metering_point as m on m.id = a.point_id and m.medium = %(medium)s
-        join point_position as h on h.point = m.code and h.valid_from <= a.closed_month and h.valid_to > a.closed_month
-        where a.into_month = g.month::date and h.place in (select code from below) and h.role not in ('check', 'virtual') and h.upstream is null
-    ) as adjusted,
+    0::bigint as adjusted,
     c.month is not null as closed
 from generate_series(%(first)s::date, %(last)s::date, interval '1 month') as g (month)
 left join closed_month as c on c.month = g.month::date
@@ -653,3 +646,9 @@ select kind, first_day, last_day from academic_term order by first_day, kind;
 -- name: put_academic_terms
 insert into academic_term (kind, first_day, last_day) select * from unnest(%(kind)s::text[], %(first_day)s::date[], %(last_day)s::date[])
 on conflict (kind, first_day) do update set last_day = excluded.last_day;
+
+-- name: adjustments_into
+select a.into_month, a.closed_month, a.point_id, sum(a.value)::bigint as value
+from adjustment as a join metering_point as m on m.id = a.point_id
+where m.medium = %(medium)s and a.into_month >= %(first)s and a.into_month <= %(last)s
+group by 1, 2, 3;

@@ -24,7 +24,7 @@ _Judged = tuple[PointStay, Read, Course]
 class Job:
     """A point to compute. `day`: the first to renew; `anchor`: the accepted reading before it. `to_ms`: the last instant that may have changed.
 
-    `until_ms`: readings are loaded up to here (None: all there are).
+    `until_ms`: readings are loaded up to here (None: all there are). `onward`: what comes after will be computed too, nothing has to meet.
     """
 
     point_id: int
@@ -34,6 +34,7 @@ class Job:
     anchor: tuple[int, int] | None
     to_ms: int
     until_ms: int | None
+    onward: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +111,21 @@ def _meeting(
 ) -> int | None:
     """The first reading after the change from which on nothing differs, by the rule of `course`; None if not in sight.
 
-    It is the last of its day, counts with the register it had before, and the reading after it has no verdict before or now. Judged for good is only
-    what has LOOK_AHEAD of readings behind it.
+    It is the last of its day, counts with the register it had before (unless all after it is computed too), and the reading after it has no verdict
+    before or now. Judged for good is only what has LOOK_AHEAD of readings behind it.
     """
     samples = _joined([read for _, read, _ in judged], [course for _, _, course in judged])[1]
     at_ms, value = samples.at_ms, samples.value
+    if job.onward and job.anchor is None and not len(at_ms) and not any(len(read.at_ms) for _, read, _ in judged):
+        return job.to_ms  # from before the first reading
     doubtful = {row.at_ms for one, _, _ in judged for row in stored.get(one.series_id or 0, ())}
     doubtful_ms = np.array(sorted(doubtful.union(*(course.verdicts for _, _, course in judged))), np.int64)
     newest_ms = max((int(read.at_ms[-1]) for _, read, _ in judged if len(read.at_ms)), default=job.to_ms)
     for place in range(int(np.searchsorted(at_ms, job.to_ms, "right")), len(at_ms) - 1):
         here, following = int(at_ms[place]), int(at_ms[place + 1])
         beside = np.searchsorted(doubtful_ms, [here, following], "right")
-        if (here, int(value[place])) in held and beside[0] == beside[1]:
+        ends_day = day_of(following, zone) > day_of(here, zone) if job.onward else (here, int(value[place])) in held
+        if ends_day and beside[0] == beside[1]:
             return here if bounds(day_of(here, zone), zone)[1] + LOOK_AHEAD_MS <= newest_ms else None
     return None
 
@@ -160,6 +164,8 @@ def _rows(
 ) -> list[DayRow]:
     spans, samples, read = _joined(reads, courses)
     accepted, at_ms = samples.at_ms, read.at_ms
+    if not len(spans.start_ms) and not len(accepted) and not len(at_ms):
+        return []
     due = (read.quality == Quality.GOOD) | (read.quality == Quality.SUSPECT)
     pending = min((one.pending_from_ms for one in courses if one.pending_from_ms is not None), default=None)
     start_ms = bounds(job.day, zone)[0]

@@ -7,7 +7,7 @@ beside. Every item says how good it is. Missing is null, never zero.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
 from itertools import starmap
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from central.consumption.closing import adjusted_into
 from central.consumption.days import bounds, month_bounds, month_of, next_month
 from central.consumption.days_table import Days, parse_integers, present_days, to_figures
 from central.consumption.model import SLOT_MS, DayFigures
@@ -257,7 +258,9 @@ def _point_months(conn: Connection, zone: str, point_id: int, first: date, last:
 
 
 def _place_months(conn: Connection, zone: str, place: str, medium: str, first: date, last: date) -> list[Item]:
-    return _months(zone, first, last, rows(conn, _SQL["months_of_place"], _MonthRow, place=place, medium=medium, first=first, last=last))
+    found = rows(conn, _SQL["months_of_place"], _MonthRow, place=place, medium=medium, first=first, last=last)
+    adjusted = adjusted_into(conn, zone, place, medium, first, last)
+    return _months(zone, first, last, [replace(row, adjusted=adjusted.get(row.month, 0)) for row in found])
 
 
 def _months(zone: str, first: date, last: date, found: Sequence[_MonthRow]) -> list[Item]:

@@ -61,6 +61,11 @@ def counts_in(tree: Tree, point_id: int, day: date) -> tuple[str, ...]:
     return tuple(place for place in places if place not in covered) if covered else places
 
 
+def hangs(tree: Tree, point_id: int, day: date) -> bool:
+    """Whether the point hangs anywhere on the day."""
+    return _position(tree, tree.codes.get(point_id), day) is not None
+
+
 def points_in(tree: Tree, medium: str, day: date) -> Counter[str]:
     """How many points of a medium count in each place on the day."""
     counted: Counter[str] = Counter()

@@ -90,6 +90,13 @@ CREATE FUNCTION public.week_of(at timestamp with time zone) RETURNS timestamp wi
     select timestamptz 'epoch' + floor(extract(epoch from at) / 604800) * interval '168 hours'
 $$;
 
+CREATE TABLE public.academic_term (
+    kind text NOT NULL,
+    first_day date NOT NULL,
+    last_day date NOT NULL,
+    CONSTRAINT academic_term_check CHECK ((last_day >= first_day))
+);
+
 CREATE TABLE public.account (
     account_id bigint NOT NULL,
     name text NOT NULL,
@@ -1028,6 +1035,9 @@ CREATE TABLE public.web_session (
     last_seen_at timestamp with time zone NOT NULL,
     ends_at timestamp with time zone NOT NULL
 );
+
+ALTER TABLE ONLY public.academic_term
+    ADD CONSTRAINT academic_term_pkey PRIMARY KEY (kind, first_day);
 
 ALTER TABLE ONLY public.account
     ADD CONSTRAINT account_name_key UNIQUE (name);

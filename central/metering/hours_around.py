@@ -10,7 +10,7 @@ import numpy as np
 
 from central.consumption.course import judge
 from central.consumption.days import boundaries, bounds
-from central.consumption.load import NO_READINGS, PointStay, Window, load_readings, load_stays
+from central.consumption.load import NO_READINGS, PointStay, Window, load_clocks, load_readings, load_stays
 from central.consumption.model import LOOK_AHEAD_MS, Course, Samples, Spans
 from central.consumption.slots import day_figures, hours
 from central.db.pool import Connection
@@ -25,8 +25,8 @@ def hours_of_days(conn: Connection, point_id: int, days: tuple[date, date], zone
     """Start of each hour -> (amount in base units or None, quality), first day to last, at most three days."""
     first, last = days[0], max(days[0], min(days[1], days[0] + timedelta(days=_MAX_DAYS - 1)))
     from_ms, until_ms = bounds(first, zone)[0] - LOOK_AHEAD_MS, bounds(last, zone)[1] + LOOK_AHEAD_MS
-    stays = [one for one in load_stays(conn, {point_id}).get(point_id, ()) if _touches(one, from_ms, until_ms)]
-    readings = load_readings(conn, [Window(one.series_id, from_ms, until_ms) for one in stays if one.series_id is not None])
+    stays = [one for one in load_stays(conn, {point_id}, load_clocks(conn)).get(point_id, ()) if _touches(one, from_ms, until_ms)]
+    readings = load_readings(conn, [Window(one.series_id, from_ms, until_ms, one.offsets) for one in stays if one.series_id is not None])
     courses = []
     for one in stays:
         read = readings.get(one.series_id or 0, NO_READINGS).between(max(from_ms, one.stay.from_ms), one.stay.until_ms)

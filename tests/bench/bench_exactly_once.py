@@ -3,7 +3,7 @@
 For each seed a gateway process delivers the same 60 batches of 200 readings through a real mosquitto and two ingest workers to a fresh database
 (fsync on), while chance mixes: broker restarts (F5), a broker robbed of its store (F6), partitions with and without a reset (F7), connections that
 break in the middle of packets (F8 as MQTT sees it), and a stream in which one publish in ten comes again late and neighbours are shuffled (F11).
-Beside it: the hash over identity, value and quality of the whole table after an undisturbed run. As many seeds as eight minutes hold.
+Beside it: the hash over identity, value and quality of the whole table after an undisturbed run. As many seeds as four minutes hold.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.faults.mischief import MISCHIEF, Mischief
 from tests.faults.proxy import Mangler, Proxy
 from tests.faults.scenario import Outcome
 
-_MINUTES = 8.0
+_MINUTES = 4.0
 _BATCHES = 60
 _FIRST_SEED = 1
 _GATEWAY = "gw-1"
@@ -36,7 +36,7 @@ class _Run:
 
 
 def run() -> list[Figure]:
-    """Measure for eight minutes."""
+    """Measure for four minutes."""
     clean = _clean()
     runs: dict[int, _Run] = {}
     begun = time.monotonic()

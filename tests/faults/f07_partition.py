@@ -18,7 +18,7 @@ TITLE = "partition and flapping"
 NEEDS = ("linux", "mosquitto")
 _BACK_S = 10.0
 _CUTS = {
-    Size.SLICE: ((1.0, False), (1.0, True)),
+    Size.SLICE: ((0.7, False), (0.7, True)),
     Size.FULL: ((1.0, False), (1.0, True), (20.0, False), (60.0, True), (300.0, True)),
 }  # seconds of silence, and whether what was held is gone with a reset
 _SLOW_S = 1.0  # slower than this, or five times the idle p99, is not "as before"
@@ -26,7 +26,7 @@ _SLOW_S = 1.0  # slower than this, or five times the idle p99, is not "as before
 
 def run(chance: Random, size: Size) -> Outcome:
     """Cut for several spans, then flap; look at the live lane after each return."""
-    flaps, flap_s, watch_s = (1, 1.0, 1.2) if size is Size.SLICE else (20, 2.0, _BACK_S + 5)
+    flaps, flap_s, watch_s = (1, 0.5, 0.8) if size is Size.SLICE else (20, 2.0, _BACK_S + 5)
     with chain() as bed:
         proxy = Proxy((bed.broker.host, bed.broker.port))
         try:
@@ -34,7 +34,7 @@ def run(chance: Random, size: Size) -> Outcome:
             healed: list[tuple[float, float]] = []
             begun_s = time.time()
             with bed.feeding(0.05):
-                time.sleep(1.5)
+                time.sleep(1.0 if size is Size.SLICE else 5.0)
                 quiet = time.time()
                 for seconds, reset in _CUTS[size]:
                     _cut(proxy, seconds, reset)

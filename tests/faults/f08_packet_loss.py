@@ -1,13 +1,17 @@
 """Thirty of a hundred packets are lost, both ways.
 
 What is exercised: the gateway in a network namespace behind a veth pair; nftables drops at random what comes in and what goes out on that pair only
-(never on `lo`: paho waits on a socket pair of its own there). Rounds of batches from the gateway to the table alternate with rounds of the same bytes
-that a bare paho publisher, a hundred in flight, brings to the broker through the same loss: what TCP and MQTT let through at all.
+(never on `lo`: paho waits on a socket pair of its own there). Rounds of batches from the gateway to the table take turns with rounds of the same
+bytes that a bare paho publisher brings to the broker through the same loss, once with as many in flight as a gateway may have without a receipt and
+once with a hundred: what TCP and MQTT let through at all.
 
-Judged: the median of the gateway's rounds is at least half as fast as the median of the bare publisher's; sessions do not churn; nothing is lost.
-Noted, not judged: the share of the gateway's throughput over the clean link. At such a loss TCP waits for its timers and little of any transport is
-left (a tenth of the clean rate was once asked for; the bare publisher's own share is printed beside ours). Not covered: delay, and loss in bursts.
-What is dropped does not follow from the seed.
+Judged: the median of the gateway's rounds is at least half as fast as that of the bare publisher with the same number in flight, though the gateway
+waits for a commit and a receipt where the other one has the broker's word (full size only: a slice has too few rounds for a median); sessions do not
+churn; nothing is lost.
+Noted, not judged: the share of a hundred in flight (a lost tail of a window costs a timer of TCP, so few in flight are slow: the price of a bound on
+what waits at central; it is thousands of times the live rate still) and the share of the clean link (a tenth was once asked for; one stall of TCP,
+which doubles its timer each time, decides a whole drain, therefore medians). Not covered: delay, and loss in bursts. What is dropped does not follow
+from the seed.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
 
+from edge_agent.settings import SenderSettings
 from tests.faults.book import settle
 from tests.faults.chain import Chain, chain
 from tests.faults.gateway import ROOT, Box
@@ -30,32 +35,34 @@ from tests.faults.scenario import Outcome, Size
 TITLE = "30 % packet loss both ways"
 NEEDS = ("linux", "mosquitto", "root", "netns", "nft")
 _LOSS = 30  # of a hundred
-_SHARE = 0.5  # of the bare publisher's rate
+_SHARE = 0.5  # of the rate of the bare publisher with the same number in flight
 _SESSIONS_MIN = 2.0  # a minute of loss; a connection may break, but not again and again
 _LIMIT_S = 300.0
-_Round = Callable[[int], float]
+_MANY = 100  # in flight
+_Round = Callable[[int, int], float]
 
 
 def run(_chance: Random, size: Size) -> Outcome:
     """Rounds over a clean and over a lossy link, the gateway's and the bare publisher's in turn."""
-    rounds, batches = (3, 12) if size is Size.SLICE else (20, 50)
+    rounds, batches = (2, 8) if size is Size.SLICE else (20, 50)
+    window = SenderSettings().window
     with _network(16 + os.getpid() % 230) as (host, inside, device), chain(host=host) as bed:
         box = bed.box("gw-1", prefix=inside)
         with _bare(bed, "gw-2", inside) as bare:
-            clean, bare_clean = (min(one(batches) for _ in range(3)) for one in (lambda n: _round_s(bed, box, n), bare))
+            clean = min(_round_s(bed, box, batches) for _ in range(3))
             with _loss(device):
                 begun = time.monotonic()
-                took = [(_round_s(bed, box, batches), bare(batches)) for _ in range(rounds)]
+                took = [(_round_s(bed, box, batches), bare(batches, window), bare(batches, _MANY)) for _ in range(rounds)]
                 minutes = (time.monotonic() - begun) / 60
-        ours, limit = (statistics.median(times) for times in zip(*took, strict=True))
+        ours, limit, many = (statistics.median(times) for times in zip(*took, strict=True))
         failures = bed.drained(120)
-        if limit / ours < _SHARE:
+        if size is Size.FULL and limit / ours < _SHARE:
             failures.append(f"{limit / ours:.2f} of the bare publisher's rate, at least {_SHARE} is asked for")
         if len(box.ups) > 2 + minutes * _SESSIONS_MIN:
             failures.append(f"{len(box.ups)} sessions in {minutes:.1f} minutes: the session churns")
-        notes = [f"{batches / ours:.0f} batches/s, {limit / ours:.2f} of a bare publisher's {batches / limit:.0f} (medians of {rounds} rounds)"]
-        notes += [f"{clean / ours:.1%} of the clean rate beside {bare_clean / limit:.1%}", f"{len(box.ups)} sessions in {minutes:.1f} min"]
-        notes += [f"slowest round {max(one for one, _ in took):.1f} s beside {max(one for _, one in took):.1f} s"]
+        notes = [f"{batches / ours:.0f} batches/s, {limit / ours:.2f} of a bare publisher's {batches / limit:.0f} with {window} in flight"]
+        notes += [f"{many / ours:.2f} of its {batches / many:.0f} with {_MANY}", f"{clean / ours:.1%} of the clean rate"]
+        notes += [f"{len(box.ups)} sessions in {minutes:.1f} min", f"slowest round {max(one for one, *_ in took):.1f} s"]
         return settle(bed.book, bed.dsn, failures, notes)
 
 
@@ -71,7 +78,7 @@ def _round_s(bed: Chain, box: Box, batches: int) -> float:
 
 @contextmanager
 def _bare(bed: Chain, gateway: str, prefix: list[str]) -> Iterator[_Round]:
-    """A bare publisher, connected; yields what publishes so many batches and tells the seconds that took."""
+    """A bare publisher, connected; yields what publishes (batches, in flight) and tells the seconds that took."""
     arguments = [bed.broker.host, str(bed.broker.port), gateway, bed.broker.passwords[gateway]]
     command = [*prefix, sys.executable, "-m", "tests.faults.bare_publisher", *arguments]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
@@ -79,8 +86,8 @@ def _bare(bed: Chain, gateway: str, prefix: list[str]) -> Iterator[_Round]:
         assert process.stdout is not None
         order, answer = process.stdin, process.stdout
 
-        def publish(batches: int) -> float:
-            order.write(f"{batches}\n")
+        def publish(batches: int, in_flight: int) -> float:
+            order.write(f"{batches} {in_flight}\n")
             return float(answer.readline())
 
         try:
@@ -104,7 +111,11 @@ def _network(third: int) -> Iterator[tuple[str, list[str], str]]:
         _run(ip, "link", "add", device, "type", "veth", "peer", "name", "up0", "netns", name)
         _run(ip, "address", "add", f"{host}/30", "dev", device)
         _run(ip, "link", "set", device, "gso_max_segs", "1", "up")
-        for words in (["address", "add", f"{guest}/30", "dev", "up0"], ["link", "set", "up0", "gso_max_segs", "1", "up"], ["link", "set", "lo", "up"]):
+        for words in (
+            ["address", "add", f"{guest}/30", "dev", "up0"],
+            ["link", "set", "up0", "gso_max_segs", "1", "up"],
+            ["link", "set", "lo", "up"],
+        ):
             _run(ip, "-n", name, *words)
         yield host, [ip, "netns", "exec", name], device
     finally:

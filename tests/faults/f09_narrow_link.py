@@ -31,7 +31,7 @@ _DOWN_S = 1.0
 
 def run(chance: Random, size: Size) -> Outcome:
     """Drain over a narrow link and talk to the gateway meanwhile."""
-    batches, documents = (25, 12) if size is Size.SLICE else (1_500, 60)
+    batches, documents = (32, 6) if size is Size.SLICE else (1_500, 60)
     with chain() as bed:
         proxy = Proxy((bed.broker.host, bed.broker.port), rate_bytes_s=_RATE_BYTES_S)
         try:
@@ -40,6 +40,7 @@ def run(chance: Random, size: Size) -> Outcome:
                 box.append()
             box.connect()
             wait(lambda: box.connected, 30, "the gateway connects")
+            wait(bed.ledger, 30, "the backlog drains")
             begun_s = time.time()
             with bed.feeding(1.0):
                 downs, rounds = _documents(bed, box, documents, chance)

@@ -26,7 +26,7 @@ _WINDOW, _REPEAT, _LATE = 1000, 0.10, 0.01
 
 def run(chance: Random, size: Size) -> Outcome:
     """Deliver the same batches in order, in disorder, and through a proxy."""
-    batches = 100 if size is Size.SLICE else 4000
+    batches = 60 if size is Size.SLICE else 4000
     with chain() as bed:
         clean, sent = _clean(bed, batches)
     with chain() as bed:

@@ -34,7 +34,7 @@ _TRIGGER = "create constraint trigger slow after insert on batch deferrable init
 
 def run(chance: Random, size: Size) -> Outcome:
     """Slow the database down, let the gateways feed, and heal it."""
-    slow_s, every_s = (3.0, 0.06) if size is Size.SLICE else (60.0, 0.02)
+    slow_s, every_s, commit_s = (2.0, 0.06, 0.7) if size is Size.SLICE else (60.0, 0.02, _COMMIT_S)
     every_s *= chance.uniform(0.8, 1.2)
     with chain(apart=True) as bed:
         for gateway in GATEWAYS:
@@ -42,7 +42,7 @@ def run(chance: Random, size: Size) -> Outcome:
         with bed.feeding(every_s):
             time.sleep(1.5)
             usual = len(bed.book.entries) / 1.5
-            bed.execute(_SLOW.format(seconds=_COMMIT_S), _TRIGGER)
+            bed.execute(_SLOW.format(seconds=commit_s), _TRIGGER)
             begun_s, before = time.time(), rss_mib(bed.ingest_pid)
             peak = _peak_mib(bed, slow_s)
             waiting, pace = bed.missing(), len(bed.book.since(begun_s)) / slow_s

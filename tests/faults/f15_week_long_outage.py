@@ -28,7 +28,7 @@ _LIVE_EVERY_S = 0.1
 
 def run(chance: Random, size: Size) -> Outcome:
     """Fill, connect, and look at both lanes."""
-    week, gateways, idle_s = (120, GATEWAYS[:1], 1.5) if size is Size.SLICE else (_WEEK, GATEWAYS, 10.0)
+    week, gateways, idle_s = (80, GATEWAYS[:1], 1.0) if size is Size.SLICE else (_WEEK, GATEWAYS, 10.0)
     with chain() as bed:
         for gateway in gateways:
             box = bed.box(gateway, connect=False)

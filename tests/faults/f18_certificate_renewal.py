@@ -22,6 +22,7 @@ from tests.faults.wait import wait
 
 TITLE = "certificate ends and is renewed"
 NEEDS = ("linux", "mosquitto", "openssl")
+_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
 _CONFIG = """
 [ca]
 default_ca = one
@@ -73,7 +74,7 @@ def _put_in_place(bed: Chain, folder: Path, life: timedelta) -> None:
 
 
 def _authority(folder: Path) -> None:
-    _openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=campus", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
+    _openssl("req", "-x509", *_KEY, "-nodes", "-days", "2", "-subj", "/CN=campus", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
              "-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.pem"))  # fmt: skip
     (folder / "ca.conf").write_text(_CONFIG.format(folder=folder))
     (folder / "index").touch()
@@ -85,7 +86,7 @@ def _certificate(folder: Path, life: timedelta) -> None:
     now = datetime.now(UTC)
     span = [f"{at:%Y%m%d%H%M%SZ}" for at in (now - timedelta(days=2), now + life)]
     key, request, new = str(folder / "broker.key"), str(folder / "broker.csr"), str(folder / "new.pem")
-    _openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=broker", "-keyout", key, "-out", request)
+    _openssl("req", *_KEY, "-nodes", "-subj", "/CN=broker", "-keyout", key, "-out", request)
     _openssl("ca", "-batch", "-notext", "-config", str(folder / "ca.conf"), "-cert", str(folder / "ca.pem"), "-keyfile", str(folder / "ca.key"),
              "-startdate", span[0], "-enddate", span[1], "-in", request, "-out", new)  # fmt: skip
     Path(new).replace(folder / "broker.pem")

@@ -71,3 +71,38 @@ def test_closed_figures_cannot_be_changed(months):
 
     with pytest.raises(Exception, match="append-only"):
         months.sql("update closed_figure set value = 0")
+
+
+def test_what_is_adjusted_enters_the_places_where_the_point_counted_in_the_closed_month(campus):
+    campus.meter("main", place="b1", since="2025-02-01 00:00")
+    campus.meter("room", place="b1-101", upstream="main", since="2025-02-01 00:00")
+    campus.meter("other", place="b2", upstream="main", since="2025-02-01 00:00")
+    for code in ("main", "room", "other"):
+        campus.feed(code, [("2025-02-01 00:00", 0), ("2025-03-02 00:00", 29_000), ("2025-03-10 00:00", 37_000)])
+    campus.work()
+    assert campus.close("2025-02", now="2025-03-12 09:00").closed
+
+    for code, register in (("main", 28_100), ("room", 28_020), ("other", 28_003)):
+        campus.feed(code, [("2025-03-01 00:00", register)])
+    campus.work()
+
+    assert sorted(campus.sql("select value from adjustment")) == [(3,), (20,), (100,)]
+    assert {place: campus.place_months(place, "2025-03", "2025-03")[0].adjusted for place in ("campus", "b1", "b2")} == {
+        "campus": 100,
+        "b1": 100,
+        "b2": 3,
+    }
+
+
+def test_an_adjustment_stays_where_the_point_counted_then_when_the_tree_has_changed_since(months):
+    months.close("2025-02")
+    months.sql("update point_position set valid_to = '2025-03-01' where point = 'a'")
+    months.sql("insert into point_position (point, place, valid_from) values ('a', 'b2', '2025-03-01')")
+    months.feed("a", [("2025-02-28 12:00", 228_000), ("2025-03-01 00:00", 301_000)])
+    months.sql("update installation set ct = 2")
+    months.dirty(["a"], None, None, "ratio corrected")
+    months.work()
+
+    [(value,)] = months.sql("select sum(value)::bigint from adjustment")
+    assert value != 0
+    assert [months.place_months(place, "2025-03", "2025-03")[0].adjusted for place in ("b1", "b2", "campus")] == [value, 0, value]

@@ -100,6 +100,22 @@ def test_computing_to_where_it_meets_is_computing_everything(some: int) -> None:
     assert met > 20
 
 
+def test_a_piece_that_others_follow_needs_nothing_to_meet_and_no_more_readings() -> None:
+    rows = {START_MS + number * HOUR_MS: number for number in range(20 * 24)}
+    last_ms = START_MS + 3 * 24 * HOUR_MS
+    job = Job(1, "electricity", [STAY], date(2025, 3, 1), None, last_ms, last_ms + 96 * HOUR_MS, onward=True)
+    loaded = read({at: value for at, value in rows.items() if at < last_ms + 96 * HOUR_MS})
+
+    part = compute(job, ZONE, {7: loaded}, {}, (), rates)
+
+    assert part is not None
+    assert part.rows == whole(rows).rows[: len(part.rows)]
+    assert 4 <= len(part.rows) < 6
+    empty = compute(job, ZONE, {}, {}, (), rates)
+    assert empty is not None
+    assert (empty.rows, empty.until) == ([], date(2025, 3, 4))
+
+
 def test_without_a_day_that_ends_as_before_there_is_no_meeting() -> None:
     rows = {START_MS + number * HOUR_MS: number for number in range(20 * 24)}
     before = whole(rows)
