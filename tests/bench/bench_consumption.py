@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -35,7 +35,8 @@ _POINTS = 5_000
 _STANDING = 144  # a day and a half
 _LIVE = 3
 _SLOT_MS = 900_000
-_START_MS = int(datetime(2025, 6, 10, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()) * 1000
+_START = datetime(2025, 6, 10, tzinfo=ZoneInfo("Asia/Shanghai"))
+_START_MS = int(_START.timestamp()) * 1000
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -103,7 +104,7 @@ def _live(conn: Connection, registers: np.ndarray[tuple[int], np.dtype[np.int64]
 
 def _cold(conn: Connection) -> _Spent:
     conn.execute("truncate consumption_day, consumption_month, place_day, place_month, reading_verdict, finding, arrival, dirty")
-    note_dirty(conn, list(range(1, _POINTS + 1)), None, None, "bench")
+    note_dirty(conn, list(range(1, _POINTS + 1)), _START, _START + timedelta(days=2), "bench")
     return _spent(conn, lambda: work_off(conn))
 
 
@@ -140,13 +141,13 @@ def _fill(conn: Connection) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
         f"select {name}, 'a/b', 'electricity_meter', p::text, 'campus', 'g', 'l', 'm', 'm', p from {points}",
         f"insert into series (device, quantity) select {name}, 'energy_active_forward' from {points} order by p",
         "insert into installation (point, device, installed_at, register) "
-        f"select {name}, {name}, timestamptz '2024-12-01', 'energy_active_forward' from {points}",
+        f"select {name}, {name}, timestamptz '2025-06-09 16:00Z', 'energy_active_forward' from {points}",
     ):
         conn.execute(statement.encode())
     at_ms = _START_MS + np.arange(_STANDING, dtype=np.int64) * _SLOT_MS
     registers = np.cumsum(np.random.default_rng(7).integers(3, 198, (_POINTS, _STANDING)), axis=1)
     _store(conn, np.repeat(np.arange(1, _POINTS + 1), _STANDING), np.tile(at_ms, _POINTS), registers.ravel())
-    note_dirty(conn, list(range(1, _POINTS + 1)), None, None, "bench")
+    note_dirty(conn, list(range(1, _POINTS + 1)), _START, _START + timedelta(days=2), "bench")
     conn.execute("vacuum analyze")
     return registers[:, -1].copy()
 

@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
 
 from tests.faults.needs import missing
 from tests.faults.play import Played, load, names, number, play
@@ -24,7 +25,7 @@ def main() -> int:
     if options.list:
         _list(chosen)
         return 0
-    say = (lambda line: print(line, file=sys.stderr, flush=True)) if options.json else (lambda line: print(line, flush=True))
+    say = partial(print, file=sys.stderr if options.json else sys.stdout, flush=True)
     size = Size.SLICE if options.slice else Size.FULL
     say(f"seed {options.seed}, {size}, {len(chosen)} scenarios")
     played = []

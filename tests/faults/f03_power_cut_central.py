@@ -26,6 +26,7 @@ import psycopg
 
 from central.database import bring_up_to_date
 from central.db import embedded as cluster
+from central.db.account import server_account
 from central.db.pool import connect
 from central.ingest.series import SeriesIds
 from central.ingest.store import store
@@ -225,7 +226,7 @@ def _cut_here(disk: Disk, point: Path, chance: Random, receipted: list[int], tal
 
 
 def _hand_over(data: Path) -> None:
-    account = cluster.server_account()
+    account = server_account()
     (data / "postmaster.pid").unlink(missing_ok=True)
     for path in (data, *data.rglob("*")):
         account.own(path, 0o700 if path.is_dir() else 0o600)

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -60,15 +61,15 @@ def run(chance: Random, size: Size) -> Outcome:
         for name, limits in (("bare", _NO_RESERVE), ("reserve", _RESERVE)):
             if os.geteuid() == 0 and program("mount"):
                 with _small_file_system() as folder:
-                    books[f"tmpfs, {name}"] = _play(folder, chance, _ROUNDS[size], limits, lambda full, folder=folder: _other_file(folder, full=full))
+                    books[f"tmpfs, {name}"] = _play(folder, chance, _ROUNDS[size], limits, partial(_other_file, folder))
         books["file size limit"] = _in_child(chance.getrandbits(32), _ROUNDS[size])
     finally:
         logging.disable(before)
     failures = [f"{name}: {said}" for name, book in books.items() for said in book.said[:3]]
     failures += [f"{name}: nothing was refused, so nothing was tried" for name, book in books.items() if not book.refused]
     notes = tuple(f"{name}: {book.accepted} stored, {book.refused} refused, {book.gaps} gaps told" for name, book in books.items())
-    total = [sum(getattr(book, what) for book in books.values()) for what in ("accepted", "lost", "wrong")]
-    return Outcome(*total, 0, tuple(failures), notes)
+    accepted, lost, wrong = (sum(getattr(book, what) for book in books.values()) for what in ("accepted", "lost", "wrong"))
+    return Outcome(accepted, lost, wrong, 0, tuple(failures), notes)
 
 
 def _play(folder: Path, chance: Random, rounds: int, limits: Limits, fill: Callable[[bool], None]) -> _Book:
@@ -148,7 +149,7 @@ def _small_file_system() -> Iterator[Path]:
             subprocess.run(["umount", "-l", name], check=True)
 
 
-def _other_file(folder: Path, *, full: bool) -> None:
+def _other_file(folder: Path, full: bool) -> None:
     """Another program's log takes every block, or is deleted."""
     log = folder / "other.log"
     if not full:

@@ -1,7 +1,8 @@
 """The broker is killed and comes back without its store: no sessions, no queued messages, no retained receipts.
 
 What is exercised: SIGKILL in the middle of a backlog, the persistence folder deleted, a start on the same port. Judged: everything accepted before
-the kill has central's receipt within 60 s of the broker's return, although nobody has a copy but the gateways.
+the kill has central's receipt within 60 s of the broker's return, although nobody has a copy but the gateways; nothing is lost, wrong or double. Not
+covered: commands that were queued at the broker, which only their sender can repeat.
 """
 
 from __future__ import annotations

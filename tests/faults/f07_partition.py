@@ -1,7 +1,9 @@
 """The network between gateway and broker is gone for a second, for minutes, or comes and goes.
 
 What is exercised: a proxy that holds every byte without telling anybody, then heals, or resets what it held; flapping every two seconds. Judged:
-batches stored after the network is back reach central as fast as before at the latest 10 s later; the backlog drains behind them.
+batches stored after the network is back reach central as fast as before at the latest 10 s later; the backlog drains behind them, at most at the rate
+a gateway may send history (50 batches a second: five minutes of this feed take two); nothing is lost, wrong or double. Not covered: a partition
+between broker and central (the database going away is F14), and one that lasts longer than the broker keeps a session.
 """
 
 from __future__ import annotations

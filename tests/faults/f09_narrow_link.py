@@ -2,7 +2,8 @@
 
 What is exercised: a proxy that passes 8,000 bytes a second each way. Beside the backlog, central sends small desired documents (commands are not
 built yet; both are retained or queued messages of the same size on the same session) and the gateway answers each. Judged: documents are at the
-gateway within a second (99th percentile). The way back waits behind the batches that are on the wire, so its time is noted, not judged.
+gateway within a second (99th percentile). The way back waits behind the batches that are on the wire, so its time is noted, not judged. All that was
+accepted is stored in the end. Not covered: delay of the link itself, and a queue in a router that is deeper than a socket's buffers.
 """
 
 from __future__ import annotations

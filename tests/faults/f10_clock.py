@@ -84,7 +84,7 @@ class _Central:
     def _hear(self, message: mqtt.MQTTMessage) -> None:
         if parse_up(message.topic)[1] not in UP_STORED:
             return
-        batch, content = decode_stored(message.payload)
+        batch, content = decode_stored(bytes(message.payload))
         with self.lock:
             self.deliveries[batch] += 1
             if isinstance(content, Columns) and self.deliveries[batch] == 1:

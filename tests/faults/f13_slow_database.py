@@ -2,7 +2,8 @@
 
 What is exercised: a deferred trigger that sleeps once in each transaction that enters batches, while three gateways store faster than that lets
 through; ingest is `central run` in a process of its own. Judged: its memory stays flat (what waits is bounded by the gateways' windows and by its
-own), gateways go on accepting at their pace, and everything is stored once the database is quick again.
+own), gateways go on accepting at their pace, and everything is stored once the database is quick again. A slice sleeps less, and only the full size
+is long enough to tell a growing queue from warming up. Not covered: a database that hangs for good.
 """
 
 from __future__ import annotations

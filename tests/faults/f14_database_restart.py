@@ -2,7 +2,7 @@
 
 What is exercised: a trigger that holds rows of the next group half-way through their COPY; it asks an unlogged table, which crash recovery empties,
 so that the second try passes. Judged: the open group has no receipt at that moment, batches are stored again within 10 s of the server's return,
-nothing is lost or double.
+nothing is lost or double. Not covered: a machine that loses power (F3), failing over to a replica.
 """
 
 from __future__ import annotations

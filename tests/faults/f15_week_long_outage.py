@@ -2,7 +2,8 @@
 
 What is exercised: outboxes that hold a week of batches of 200 readings (1,890 batches a gateway at today's 54,000 readings a day), then the link
 comes back and live batches go on. Judged: nothing is lost; live batches go before history, so their way to the table takes at most half as long
-again as without a backlog (floor 250 ms, this machine's noise); the backlog drains at a thousand times the live rate or more.
+again as without a backlog (floor 250 ms, this machine's noise); the backlog drains at a thousand times the live rate or more. Not covered: an outage
+longer than the outbox has room for (F4), and 130 gateways at once (the fleet bench).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The broker's certificate ends and is renewed.
 
-What is exercised: a broker with TLS under load; then its certificate is one that ended a second ago and every connection has to shake hands again
-(on a connection that stands, nobody looks at it); later a new certificate of the same authority is put in place. Judged: no gateway talks to the
-broker with the ended certificate and its log says why, the outbox goes on accepting, and everything is stored after the renewal. (An alarm before
-the end is not built.)
+What is exercised: a broker with TLS under load; then its certificate is one that ended a second ago and every connection has to shake hands again (on
+a connection that stands, nobody looks at it); later a new certificate of the same authority is put in place. Judged: no gateway talks to the broker
+with the ended certificate and its log says why, the outbox goes on accepting, and everything is stored after the renewal. Not covered: an alarm
+before the end (not built), renewal of the gateway's own certificate, a change of the authority.
 """
 
 from __future__ import annotations

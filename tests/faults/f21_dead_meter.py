@@ -3,7 +3,8 @@
 What is exercised: a real line worker on a baud-true virtual line: healthy, with a dead meter, with a dead and a babbling one. Judged: once the dead
 meter is quarantined, the other meters' poll cycle (median) takes at most 1.05 times as long as on the healthy line, and every register read lies
 between what the meter showed before and after: no damaged frame and no babbled byte becomes a reading. What babbling costs is the line's physics
-(each collision is a time-out), so its cycle is noted, not judged. Nothing is stored here: what was read is what was accepted.
+(each collision is a time-out), so its cycle is noted, not judged. Nothing is stored here: what was read is what was accepted. Not covered: a line
+that is shorted as a whole, and real copper.
 """
 
 from __future__ import annotations

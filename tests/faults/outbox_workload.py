@@ -158,10 +158,10 @@ def mark(*words: object) -> None:
 
 def _weaken(life: Life) -> None:
     """Make the process work with settings that the product must not have, and with small ones, so that more happens in a short life."""
-    drafts.MAX_READINGS = _BATCH
+    drafts.MAX_READINGS = _BATCH  # type: ignore[attr-defined]
     database._CHECKPOINT_PAGES = life.checkpoint_pages
     if life.weaken == "python_fsync":
-        os.fsync = lambda _fd: None
+        os.fsync = lambda fd: None
     if life.weaken in WEAKENED:
         connect = database.connect
 

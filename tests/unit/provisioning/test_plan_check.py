@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from firmware_profiles.loader import load_profiles
+from protocol.plan_text import plan_text
 from protocol.profile import Protocol
 from protocol.site_plan import parse_site_plan
 from provisioning.plan_check import check_plan, plan_doubts
-from protocol.plan_text import plan_text
 
 DEMO = Path(__file__).resolve().parents[3] / "provisioning" / "sites" / "demo.yaml"
 PLAN = """\

@@ -8,10 +8,10 @@ import pytest
 
 from firmware_profiles.loader import load_profiles
 from protocol.errors import ConfigError
+from protocol.plan_text import plan_text
 from protocol.profile import DeviceKind
 from protocol.site_plan import SitePlan, problems
 from provisioning.plan_check import PlanReport, check_plan
-from protocol.plan_text import plan_text
 from provisioning.reference_site import reference_site
 
 
