@@ -15,7 +15,7 @@ from central.consumption.days import bounds, day_of, month_of
 from central.consumption.days_table import DayRow, Days, differences, present_days, to_figures, to_row
 from central.consumption.dirty import note_dirty, note_dirty_places
 from central.consumption.group import Scene, Task, compute_from_raw
-from central.consumption.load import Clocks, load_arrived, load_clocks, site_zone
+from central.consumption.load import Clocks, load_arrived, load_clocks, proven_from, site_zone
 from central.consumption.months import ACTOR, adjust, months_of_days, present_months, refresh_months
 from central.consumption.places import months_of_days as place_months_of_days
 from central.consumption.places import place_days_between, point_counter, point_sums, refresh_place_months, to_place_day
@@ -132,12 +132,16 @@ def _check_points(conn: Connection, zone: str, codes: dict[int, str], since: dat
     due = [row for one in computed for row in one.rows] + _virtual_rows(conn, scene, virtual, since)
     result.points += len(wanted)
     result.days += len(due)
+    kept = proven_from(conn, zone)
     for change in differences(present.values(), due):
         point, day = change.key
+        if day < kept:
+            continue
         result.mismatches.append(Mismatch("day", codes[point], day, str(change.before), str(change.after)))
     for one in computed:
         for (series, at_ms), verdict in [*one.verdicts.items(), *((key, None) for key in one.withdrawn)]:
-            result.mismatches.append(Mismatch("verdict", codes[one.point_id], day_of(at_ms, zone), f"series {series}", str(verdict)))
+            if day_of(at_ms, zone) >= kept:
+                result.mismatches.append(Mismatch("verdict", codes[one.point_id], day_of(at_ms, zone), f"series {series}", str(verdict)))
     keys = sorted({(point, month_of(day)) for point, day in present})
     months, standing = months_of_days(conn, zone, keys), present_months(conn, keys)
     result.months += len(months)

@@ -52,12 +52,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What all groups of a round share."""
+    """What all groups of a round share. `proven_from`: days before it stay as they stand, their readings are gone."""
 
     zone: str
     rates: RateOfSlot
     count: PointCount
     clocks: Clocks
+    proven_from: date = date.min
 
 
 def compute_group(conn: Connection, scene: Scene, group: Sequence[Task]) -> tuple[int, int]:
@@ -67,7 +68,8 @@ def compute_group(conn: Connection, scene: Scene, group: Sequence[Task]) -> tupl
     virtual = {row[0] for row in conn.execute(_SQL["virtual_of"], {"ids": list(tasks)})}
     computed, failed = _compute_real(conn, scene, {point: task for point, task in tasks.items() if point not in virtual})
     present = present_days(conn, [Days(one.point_id, one.since, one.until) for one in computed])
-    changes = differences(present.values(), [row for one in computed for row in one.rows])
+    found = differences(present.values(), [row for one in computed for row in one.rows])
+    changes = [change for change in found if change.key[1] >= scene.proven_from]
     write_days(conn, changes)
     _record(conn, scene.zone, computed)
     asked = [Days(point, day_of(tasks[point].from_ms, scene.zone), day_of(tasks[point].to_ms, scene.zone)) for point in sorted(virtual)]

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from fractions import Fraction
 
 import numpy as np
 
 from central.consumption.arrivals import unpack_arrivals
 from central.consumption.clock import Offset, corrected, stamp_ends, true_ends
+from central.consumption.days import day_of
 from central.consumption.model import LOOK_AHEAD_MS, Flags, Integers, Stay
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows
@@ -101,6 +102,12 @@ def site_zone(conn: Connection) -> str:
     """The name of the zone whose days count; the plan's default before there is a plan."""
     row = conn.execute(_SQL["zone"]).fetchone()
     return str(row[0]) if row and row[0] else _ZONE
+
+
+def proven_from(conn: Connection, zone: str) -> date:
+    """The first local day whose readings are all kept. What stands of earlier days cannot be computed again, so it is left as it is."""
+    row = conn.execute(_SQL["kept_from"]).fetchone()
+    return date.min if row is None or row[0] is None else day_of(int(row[0]), zone) + timedelta(days=1)
 
 
 def load_clocks(conn: Connection) -> Clocks:

@@ -80,6 +80,9 @@ cross join lateral readings_between(array[w.series_id], timestamptz 'epoch' + w.
 where r.quality <> 1
 group by r.series_id;
 
+-- name: kept_from
+select (extract(epoch from nullif(kept_from, '-infinity')) * 1000)::bigint from storage_state;
+
 -- name: wrong_clocks
 select distinct gateway from clock_offset;
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from central.consumption.group import DAY_MS, Scene, Task, compute_group, note_later, put_off
-from central.consumption.load import Clocks, load_arrived, load_clocks, site_zone
+from central.consumption.load import Clocks, load_arrived, load_clocks, proven_from, site_zone
 from central.consumption.places import point_counter, rebuild_places
 from central.consumption.tariffs import load_rates
 from central.consumption.tree import load_tree
@@ -49,7 +49,7 @@ def run_round(conn: Connection, still_leader: Callable[[], None] = lambda: None)
         noted = rows(conn, _SQL["take_dirty"], _Dirty, limit=DIRTY)
         zone, clocks = site_zone(conn), load_clocks(conn)
         tasks, rest = _tasks(conn, clocks, [bytes(row[1]) for row in arrivals], noted)
-        scene = Scene(zone, load_rates(conn, zone), point_counter(lambda: load_tree(conn, zone, None)), clocks)
+        scene = Scene(zone, load_rates(conn, zone), point_counter(lambda: load_tree(conn, zone, None)), clocks, proven_from(conn, zone))
     done.taken = len(arrivals) + len(noted)
     for group in _groups(tasks):
         still_leader()

@@ -32,7 +32,7 @@ _DOWN_S = 1.0
 
 def run(chance: Random, size: Size) -> Outcome:
     """Drain over a narrow link and talk to the gateway meanwhile."""
-    batches, documents = (32, 6) if size is Size.SLICE else (1_500, 60)
+    batches, documents = (26, 4) if size is Size.SLICE else (1_500, 60)
     with chain() as bed:
         proxy = Proxy((bed.broker.host, bed.broker.port), rate_bytes_s=_RATE_BYTES_S)
         try:

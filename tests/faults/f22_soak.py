@@ -29,7 +29,7 @@ _MORE_FILES = 3
 
 def run(chance: Random, size: Size) -> Outcome:
     """Do mischief for a while and look at the books and at the processes."""
-    seconds, gateways = (3.0, GATEWAYS[1:]) if size is Size.SLICE else (300.0, GATEWAYS)
+    seconds, gateways = (2.5, GATEWAYS[1:]) if size is Size.SLICE else (300.0, GATEWAYS)
     with ExitStack() as stack:
         bed = stack.enter_context(chain(apart=True, persistent=True))
         proxies = {}

@@ -168,3 +168,18 @@ def test_late_readings_in_any_order_give_what_a_rebuild_gives(campus, seed):
     campus.work()
 
     assert campus.everything() == incremental
+
+
+def test_days_whose_readings_retention_removed_stay_as_they_stand(campus):
+    campus.meter("a")
+    campus.feed("a", [(f"2025-03-{day:02} 00:00", 1000 * day) for day in range(1, 9)])
+    campus.work()
+    campus.sql("update storage_state set kept_from = '2025-03-04 08:00+08'")
+    campus.sql("delete from reading where measured_at < '2025-03-04 08:00+08'")
+    campus.sql("update installation set numerator = 2 where device = 'a'")
+    campus.dirty(["a"], None, None)
+
+    campus.work()
+
+    assert [campus.day("a", f"2025-03-{day:02}") for day in (2, 4, 6)] == [1000, 1000, 2000]
+    assert campus.check().mismatches == []
