@@ -115,6 +115,8 @@ class Instrument:
         return {"all": first, "flat": first - 3 * (first // 5)}.get(tariff, first // 5)
 
     def _energy(self, quantity: str, at_s: float) -> int:
+        if quantity.endswith("_daily"):  # frozen when the local day began
+            return self._energy(quantity.removesuffix("_daily"), at_s - self._local_s(at_s) % 86_400)
         total = self.counter(at_s)
         if quantity.startswith("energy_active_forward_phase_"):
             return total * _share_permille(self, quantity[-1]) // 1000

@@ -123,6 +123,15 @@ def test_every_quantity_has_an_integer_value(instrument: Instrument) -> None:
     assert values["voltage_a"] > values["relay_1"]
 
 
+def test_daily_freeze_is_the_register_of_the_last_local_midnight(instrument: Instrument) -> None:
+    midnight_s = NOW_S - (NOW_S + instrument.utc_offset_s) % 86_400
+
+    frozen = instrument.value("energy_active_forward_daily", NOW_S)
+
+    assert frozen == instrument.value("energy_active_forward", midnight_s)
+    assert frozen == instrument.value("energy_active_forward_daily", midnight_s + 86_399)
+
+
 def test_prepaid_credit_falls_with_use_and_is_bought_again(instrument: Instrument) -> None:
     days = [NOW_S + day * 86_400 for day in range(120)]
 
