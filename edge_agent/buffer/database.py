@@ -23,7 +23,7 @@ from protocol.errors import StorageBusy, StorageError
 FILE_NAME = "outbox.db"
 LOCK_NAME = "outbox.lock"
 EPOCH_SHIFT = 40
-LAYOUT = 1  # PRAGMA user_version
+LAYOUT = 1  # PRAGMA user_version; a new one has another table or column
 _CHECKPOINT_PAGES = 256  # 1 MiB: a small WAL keeps the file's true size near what the quota counts
 _JOURNAL_LIMIT_BYTES = 1 << 20
 _BUSY_MS = 2_000  # only a status reader can hold us up, and only for one statement
@@ -155,6 +155,9 @@ def _lay_out(connection: sqlite3.Connection) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version == LAYOUT:
         return
+    if _is_laid_out(connection):  # another layout would have other tables or columns: a bit of the number has flipped
+        connection.execute(f"PRAGMA user_version={LAYOUT}")
+        return
     if version > LAYOUT:
         raise StorageError(f"the outbox has layout {version}, this version writes {LAYOUT}; install the newer agent again", layout=version)
     database = Database(connection)
@@ -162,3 +165,9 @@ def _lay_out(connection: sqlite3.Connection) -> None:
         for name, (columns, key) in _TABLES.items():
             database.table(name).create(columns, pk=key, not_null=set(columns), strict=True)
         connection.execute(f"PRAGMA user_version={LAYOUT}")
+
+
+def _is_laid_out(connection: sqlite3.Connection) -> bool:
+    """Whether the tables are exactly those of this layout."""
+    found = {name: {row[1] for row in connection.execute(f"PRAGMA table_info({name})")} for name in _TABLES}
+    return all(found[name] == set(columns) for name, (columns, _) in _TABLES.items())

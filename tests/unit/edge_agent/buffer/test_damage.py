@@ -287,3 +287,27 @@ def test_only_two_versions_of_a_document_are_kept(tmp_path):
     assert sorted(path.name.split(".")[1] for path in tmp_path.iterdir()) == ["v10", "v11"]
     assert store.newest("lines").version == 11
     assert store.newest("control") is None
+
+
+@pytest.mark.parametrize("number", [-2147483647, 0, 3, 1025])
+def test_damaged_layout_number_over_whole_tables_is_put_right(open_outbox, readings, tmp_path, number):
+    outbox = open_outbox()
+    outbox.append_readings(readings(3))
+    outbox.close()
+    with closing(sqlite3.connect(tmp_path / "outbox.db")) as db:
+        db.execute(f"PRAGMA user_version={number}")
+
+    again = open_outbox()
+
+    assert len(sound_values(again)) == 3
+    again.append_readings(readings(1, start=3))
+
+
+def test_newer_layout_is_refused_and_left_alone(open_outbox, tmp_path):
+    open_outbox().close()
+    with closing(sqlite3.connect(tmp_path / "outbox.db")) as db:
+        db.execute("ALTER TABLE batch ADD COLUMN lane TEXT")
+        db.execute("PRAGMA user_version=2")
+
+    with pytest.raises(StorageError, match="layout 2"):
+        open_outbox()
