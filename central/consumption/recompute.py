@@ -120,7 +120,7 @@ def _meeting(
         return job.to_ms  # from before the first reading
     doubtful = {row.at_ms for one, _, _ in judged for row in stored.get(one.series_id or 0, ())}
     doubtful_ms = np.array(sorted(doubtful.union(*(course.verdicts for _, _, course in judged))), np.int64)
-    newest_ms = max((int(read.at_ms[-1]) for _, read, _ in judged if len(read.at_ms)), default=job.to_ms)
+    newest_ms = max((_newest_usable(read, course) for _, read, course in judged), default=job.to_ms)
     for place in range(int(np.searchsorted(at_ms, job.to_ms, "right")), len(at_ms) - 1):
         here, following = int(at_ms[place]), int(at_ms[place + 1])
         beside = np.searchsorted(doubtful_ms, [here, following], "right")
@@ -128,6 +128,12 @@ def _meeting(
         if ends_day and beside[0] == beside[1]:
             return here if bounds(day_of(here, zone), zone)[1] + LOOK_AHEAD_MS <= newest_ms else None
     return None
+
+
+def _newest_usable(read: Read, course: Course) -> int:
+    """The last reading that judging could look at: one no register can show says nothing of those before it. 0 without any."""
+    never = {at_ms for at_ms, (_, reason) in course.verdicts.items() if reason == "range"}
+    return next((at_ms for at_ms in reversed(read.at_ms.tolist()) if at_ms not in never), 0)
 
 
 def _verdicts(judged: Sequence[_Judged], limit_ms: int | None) -> dict[tuple[int, int], tuple[str, str]]:

@@ -100,6 +100,35 @@ def test_computing_to_where_it_meets_is_computing_everything(some: int) -> None:
     assert met > 20
 
 
+def garbled(chance: random.Random) -> dict[int, int]:
+    """Three weeks of a register that is read a few times a day and often wrong."""
+    rows: dict[int, int] = {}
+    value, wrong, step = chance.choice([0, 300, 50_000]), chance.choice([0.02, 0.1, 0.3]), chance.choice([6, 8, 12, 24])
+    for number in range(21 * 24 // step):
+        value += chance.choice([0, 0, 3, 40, 900])
+        if chance.random() < wrong / 2:
+            value = max(0, value - chance.choice([5, 300, value]))
+        shown = chance.choices([value, 0, max(value - 8, 0), value + 300, value + 10**7, -3], [1 - wrong] + [wrong / 5] * 5)[0]
+        if chance.random() > 0.1:
+            rows[START_MS + number * step * HOUR_MS + chance.choice([0, 120_000])] = shown
+    return rows
+
+
+@pytest.mark.parametrize("seed", [442, 489, 1643])
+def test_a_verdict_before_the_next_reading_means_they_have_not_met(seed: int) -> None:
+    """In these the last reading of a day counts as before and what follows it is judged otherwise all the same."""
+    chance = random.Random(seed)
+    rows = garbled(chance)
+    instants = sorted(rows)
+    first = chance.randrange(max(1, len(instants) // 2))
+    late = {at: rows[at] for at in instants[first : first + chance.choice([1, 1, 2, 5])]}
+    before = whole({at: value for at, value in rows.items() if at not in late})
+
+    found = after(before, rows, min(late), max(late), chance.choice([4, 10]) * 24 * HOUR_MS)
+
+    assert found in (None, whole(rows).rows)
+
+
 def test_a_piece_that_others_follow_needs_nothing_to_meet_and_no_more_readings() -> None:
     rows = {START_MS + number * HOUR_MS: number for number in range(20 * 24)}
     last_ms = START_MS + 3 * 24 * HOUR_MS
