@@ -37,6 +37,14 @@ def one(conn: Connection, statement: bytes, kind: type[T], missing: str, **param
     return found[0]
 
 
+def number(conn: Connection, statement: bytes, **params: object) -> int:
+    """The whole number in the first column of a statement that by its nature has one row (count, returning); raises NotFound when it has none."""
+    row = conn.execute(statement, params).fetchone()
+    if row is None:
+        raise NotFound("a statement that always has a row had none; the database is not the one this program migrated")
+    return int(row[0])
+
+
 def run(conn: Connection, statement: bytes, **params: object) -> int:
     """Run a statement and return how many rows it touched."""
     return conn.execute(statement, params).rowcount

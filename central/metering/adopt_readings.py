@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from central.db.pool import Connection
-from central.db.statements import load_statements, run
+from central.db.statements import load_statements, number, run
 from central.ingest.pack import Rows, pack
 from central.ingest.store import insert_new
 from protocol.errors import Conflict
@@ -16,7 +16,7 @@ MAX_ADOPTED = 1_000_000
 
 def adopt_readings(conn: Connection, old: str, new: str, since_ms: int) -> int:
     """Copy everything read from `old` since an instant to `new`; returns how many readings. Raises Conflict beyond MAX_ADOPTED."""
-    total = int(conn.execute(_SQL["readings_since"], {"device": old, "at_ms": since_ms}).fetchone()[0])  # type: ignore[index]  # one row by nature
+    total = number(conn, _SQL["readings_since"], device=old, at_ms=since_ms)
     if total > MAX_ADOPTED:
         raise Conflict(f"{total} readings since then, at most {MAX_ADOPTED} can go over; without readings_are_new the sums are right too")
     if not total:

@@ -11,7 +11,7 @@ import orjson
 from central.consumption.days import bounds, day_of
 from central.consumption.dirty import note_dirty, note_dirty_places
 from central.db.pool import Connection
-from central.db.statements import load_statements, rows, run
+from central.db.statements import load_statements, number, rows, run
 
 _SQL = load_statements("central.metering")
 _EVER = "-infinity"
@@ -41,12 +41,12 @@ class Moved:
 
 def place_points(conn: Connection, wanted: Sequence[Position], removed: Collection[str], zone: str) -> None:
     """Bring positions in line, from today on; on a point's first day what stands is replaced. Sums of the places touched are noted for rebuilding."""
-    now_ms = int(conn.execute(_SQL["transaction_ms"]).fetchone()[0])  # type: ignore[index]  # one row by nature
+    now_ms = number(conn, _SQL["transaction_ms"])
     today = day_of(now_ms, zone)
     asked = {"rows": orjson.dumps(wanted).decode(), "day": today, "midnight_ms": bounds(today, zone)[0]}
     moved = rows(conn, _SQL["positions_to_move"], Moved, **asked)
     open_positions(conn, moved)
-    first_plan = not conn.execute(_SQL["plans_count"]).fetchone()[0]  # type: ignore[index]  # one row by nature
+    first_plan = number(conn, _SQL["plans_count"]) == 0
     if not first_plan:
         note_moved(conn, moved, today, "plan: position")
         note_dirty_places(conn, _places_below(conn, removed, today), today, None, "plan: point removed")

@@ -18,7 +18,7 @@ from central.consumption.days import day_of
 from central.consumption.dirty import note_dirty
 from central.consumption.load import site_zone
 from central.db.pool import Connection
-from central.db.statements import load_statements, run
+from central.db.statements import load_statements, number, run
 from central.fleet.desired import refresh_documents
 from central.identity.audit import record
 from central.metering.adopt_readings import adopt_readings
@@ -138,8 +138,8 @@ def _new_code(conn: Connection, swap: Swap, old: Standing) -> str:
     """The code given, or the point's with the first number that is free: p1-2, p1-3, ..."""
     if swap.new.code is not None:
         return swap.new.code
-    for number in range(2, 1000):
-        code = f"{old.point[: 62 - len(str(number))]}-{number}"
+    for place in range(2, 1000):
+        code = f"{old.point[: 62 - len(str(place))]}-{place}"
         if conn.execute(_SQL["device_present"], {"code": code}).fetchone() is None:
             return code
     raise Conflict(f"point {old.point!r} has had a thousand meters; give the new one a code")
@@ -231,16 +231,16 @@ def _remember(conn: Connection, swap: Swap, digest: bytes, actor: str, old: Stan
         "new_installation": installation,
         "adopted": answer.adopted,
     }
-    number = int(conn.execute(_SQL["note_replacement"], params).fetchone()[0])  # type: ignore[index]  # returning
-    answer = replace(answer, id=None if answer.preview else number)
-    run(conn, _SQL["note_answer"], id=number, answer=_json(answer))
-    what = f"{old.device} at point {old.point} was replaced by {answer.new_device}, replacement {number}"
+    replacement = number(conn, _SQL["note_replacement"], **params)
+    answer = replace(answer, id=None if answer.preview else replacement)
+    run(conn, _SQL["note_answer"], id=replacement, answer=_json(answer))
+    what = f"{old.device} at point {old.point} was replaced by {answer.new_device}, replacement {replacement}"
     note_edit(conn, old.point, "meter", {"device": old.device}, {"device": answer.new_device}, what, actor)
     facts = {name: value for name, value in asdict(answer).items() if name not in ("hours", "notes", "preview", "id")}
-    facts |= {"replacement": number, "person": swap.person, "reason": swap.reason, "key": swap.key}
+    facts |= {"replacement": replacement, "person": swap.person, "reason": swap.reason, "key": swap.key}
     record(conn, actor, "meter.replaced", old.point, facts)
     note_event(
-        conn, "meter.replaced", answer.new_device, what, {"replacement": number, "point": old.point, "person": swap.person}, swap.installed_at_ms
+        conn, "meter.replaced", answer.new_device, what, {"replacement": replacement, "point": old.point, "person": swap.person}, swap.installed_at_ms
     )
     return answer
 

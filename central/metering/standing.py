@@ -9,7 +9,7 @@ import orjson
 from central.consumption.days import day_of, month_of
 from central.consumption.load import site_zone
 from central.db.pool import Connection
-from central.db.statements import load_statements, rows, run
+from central.db.statements import load_statements, number, rows, run
 from central.ingest.store import append_events
 from central.metering.replacement import Seen, Standing
 from protocol.errors import Conflict, NotFound
@@ -63,7 +63,7 @@ def end_stay(conn: Connection, installation: int, at_ms: int, closing: Mapping[s
 def begin_stay(conn: Connection, stay: Standing, at_ms: int, opening: Mapping[str, int]) -> int:
     """Have a device stand at a point from an instant on; returns the installation."""
     params = {name: getattr(stay, name) for name in _STAY} | {"opening": orjson.dumps(opening).decode(), "at_ms": at_ms}
-    return int(conn.execute(_SQL["begin_stay"], params).fetchone()[0])  # type: ignore[index]  # returning
+    return number(conn, _SQL["begin_stay"], **params)
 
 
 def note_event(conn: Connection, code: str, device: str, message: str, data: Mapping[str, str | int], at_ms: int) -> None:

@@ -1,4 +1,7 @@
-"""What the outbox promises about batches, receipts and numbers."""
+"""What the outbox promises about batches, receipts and numbers.
+
+Size: appending, receipts and room are promises about one file.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One exchange on a scripted port in virtual time: gap, deadlines, late replies, echo and noise."""
+"""One exchange on a scripted port in virtual time: gap, deadlines, late replies, echo and noise.
+
+Size: one scripted port and its frames serve every case of an exchange.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The poller on a scripted port in virtual time: readings out, trouble told once, devices kept apart."""
+"""The poller on a scripted port in virtual time: readings out, trouble told once, devices kept apart.
+
+Size: one scripted port and clock serve every case of the poller.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The scheduler in virtual time: who is asked when, and what silence costs."""
+"""The scheduler in virtual time: who is asked when, and what silence costs.
+
+Size: one virtual line plays every rule of the schedule.
+"""
 
 from __future__ import annotations
 
