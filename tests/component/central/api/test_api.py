@@ -5,40 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from central.context import Central
 from central.db.pool import Connection, Pool
-from central.identity.tokens import create_token
 from central.settings import Settings
 from central.web.app import create_app
 
 PERMISSIONS = ["metering.read", "fleet.read", "quarantine.read", "fleet.manage"]
 Ask = Callable[..., httpx.Response]
+Asking = Callable[..., Ask]
 
 
 @pytest.fixture
-def ask(site: Connection, pool: Pool, fresh_database: str, tmp_path: Path) -> Ask:
+def ask(site: Connection, pool: Pool, fresh_database: str, tmp_path: Path, asking: Asking) -> Ask:
     """`ask(method, path, permissions=[...])`: one request below /api/v1, answered by the whole application."""
-    import asyncio
-
     app = create_app(Central(Settings(data_dir=tmp_path), pool, time.time, fresh_database))
-    names = iter(range(100))
-
-    def request(method: str, path: str, permissions: list[str] = PERMISSIONS, **more: Any) -> httpx.Response:
-        token = create_token(site, f"t{next(names)}", permissions, time.time())
-        site.commit()
-
-        async def send() -> httpx.Response:
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test/api/v1") as client:
-                return await client.request(method, path, headers={"authorization": f"Bearer {token}"}, **more)
-
-        return asyncio.run(send())
-
-    return request
+    return asking(app, PERMISSIONS)
 
 
 def test_places_devices_and_search(ask: Ask):

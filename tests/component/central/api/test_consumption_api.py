@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +13,6 @@ import pytest
 from central.consumption.work import work_off
 from central.context import Central
 from central.db.pool import Connection, Pool
-from central.identity.tokens import create_token
 from central.settings import Settings
 from central.web.app import create_app
 
@@ -24,10 +20,11 @@ NOW = datetime(2025, 4, 12, tzinfo=UTC).timestamp()
 START_S = 1_740_758_400  # 2025-03-01 00:00 in Shanghai
 MANAGE = ["metering.read", "metering.manage"]
 Ask = Callable[..., httpx.Response]
+Asking = Callable[..., Ask]
 
 
 @pytest.fixture
-def ask(site: Connection, pool: Pool, fresh_database: str, tmp_path: Path) -> Ask:
+def ask(site: Connection, pool: Pool, fresh_database: str, tmp_path: Path, asking: Asking) -> Ask:
     """`ask(method, path, permissions=[...])` below /api/v1, with March of point p1 (place b1): 100 Wh an hour."""
     site.execute("update installation set installed_at = '2025-02-28 16:00Z', register = 'energy_active_forward', ct = 1 where point = 'p1'")
     row = site.execute("insert into series (device, quantity) values ('m1', 'energy_active_forward') returning id").fetchone()
@@ -40,19 +37,7 @@ def ask(site: Connection, pool: Pool, fresh_database: str, tmp_path: Path) -> As
     work_off(site)
     site.commit()
     app = create_app(Central(Settings(data_dir=tmp_path), pool, lambda: NOW, fresh_database))
-    names = iter(range(100))
-
-    def request(method: str, path: str, permissions: list[str] = MANAGE, **more: Any) -> httpx.Response:
-        token = create_token(site, f"t{next(names)}", permissions, time.time())
-        site.commit()
-
-        async def send() -> httpx.Response:
-            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test/api/v1") as client:
-                return await client.request(method, path, headers={"authorization": f"Bearer {token}"}, **more)
-
-        return asyncio.run(send())
-
-    return request
+    return asking(app, MANAGE)
 
 
 def test_a_point_and_a_place_by_every_step(ask: Ask):
