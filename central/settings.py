@@ -10,7 +10,7 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from protocol.document import parse_toml
 from protocol.errors import ConfigError
-from protocol.profile import Record
+from protocol.record import Record
 
 _PREFIX = "CE_CENTRAL_"
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 
 from protocol.document import parse_toml
 from protocol.errors import ConfigError
-from protocol.profile import Record
+from protocol.record import Record
 from protocol.site_plan import GatewayId
 
 ENVIRONMENT_PREFIX = "CE_EDGE_"

@@ -6,18 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from protocol.document import Problem
-from protocol.profile import (
-    AnyProfile,
-    Block1997,
-    Block2007,
-    Item1997,
-    Item2007,
-    Profile1997,
-    Profile2007,
-    ProfileModbus,
-    RegisterBlock,
-    RegisterItem,
-)
+from protocol.profile import AnyProfile, Profile1997, Profile2007, ProfileModbus
+from protocol.profile_items import Block1997, Block2007, Item1997, Item2007, RegisterBlock, RegisterItem
 
 _MAX_DATA = 200  # bytes of a reply's data, the identifier among them (DL/T 645-2007 5.2.4)
 # Blocks without a total: their first member is number 1 (phase A, or line AB). All others start at 0, the total.

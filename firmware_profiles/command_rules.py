@@ -7,17 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from protocol.document import Problem
-from protocol.profile import (
-    AnyProfile,
-    Command,
-    DeviceKind,
-    Item,
-    Protocol,
-    RegisterItem,
-    Write188,
-    Write2007,
-    WriteModbus,
-)
+from protocol.profile import AnyProfile, DeviceKind
+from protocol.profile_items import Item, Protocol, RegisterItem
+from protocol.profile_writes import Command, Write188, Write2007, WriteModbus
 
 _WRITES = {Protocol.DLT645_2007: Write2007, Protocol.CJT188: Write188, Protocol.MODBUS_RTU: WriteModbus}
 # N1 of control code 1CH (DL/T 645-2007 supplement): what the relay does then. Alarm and keep-power change no reading we know.

@@ -11,7 +11,8 @@ from firmware_profiles.block_rules import block_problems
 from firmware_profiles.command_rules import command_problems
 from firmware_profiles.item_rules import item_problems
 from protocol.document import Problem
-from protocol.profile import AnyProfile, DeviceKind, Protocol, Verified
+from protocol.profile import AnyProfile, DeviceKind, Verified
+from protocol.profile_items import Protocol
 
 _PLACEHOLDERS = frozenset({"todo", "tbd", "fixme", "unknown", "internal", "none", "xxx", "n/a"})
 _PHASE_SHAPES = ("voltage", "current", "power_active", "power_reactive", "power_apparent", "power_factor", "energy_active_forward_phase")

@@ -8,7 +8,8 @@ from itertools import combinations
 from typing import NamedTuple
 
 from protocol.document import Problem
-from protocol.profile import AnyItem, AnyProfile, Item188, RegisterItem
+from protocol.profile import AnyProfile
+from protocol.profile_items import AnyItem, Item188, RegisterItem
 from protocol.quantities import Kind
 
 

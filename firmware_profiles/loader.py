@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from pydantic import TypeAdapter
 
+from firmware_profiles.inherit import EXTENDS, inherit
 from firmware_profiles.invariants import profile_problems
-from protocol.document import Problem, parse_yaml
+from protocol.document import Lines, Problem, parse_yaml
 from protocol.errors import ConfigError, NotFound
 from protocol.profile import AnyProfile, DeviceKind, Profile
 
@@ -71,10 +73,10 @@ def load_profiles(folder: Path | None = None, *, strict: bool = False) -> Regist
     profiles: dict[str, AnyProfile] = {}
     problems: list[ConfigError] = []
     files: dict[str, str] = {}
-    for path in _profile_files(root):
+    for path in sorted(_profile_files(root), key=_extends):  # what is extended is there before those that extend it
         name = f"{root.name}/{path.relative_to(root).as_posix()}"
         try:
-            profile = _load(path, name, files)
+            profile = _load(path, name, files, profiles)
         except ConfigError as error:
             problems.append(error)
             _LOG.warning("profile not loaded: %s", error.message)
@@ -83,12 +85,12 @@ def load_profiles(folder: Path | None = None, *, strict: bool = False) -> Regist
         files[profile.profile] = name
     if strict and problems:
         raise ConfigError("\n".join(error.message for error in problems), files=len(problems))
-    return Registry(MappingProxyType(profiles), tuple(problems))
+    return Registry(MappingProxyType(dict(sorted(profiles.items()))), tuple(problems))
 
 
-def load_profile(path: Path) -> AnyProfile:
-    """Return the profile in one file; ConfigError has one `file:line: problem` per mistake."""
-    return _load(path, str(path), {})
+def load_profile(path: Path, bases: Mapping[str, AnyProfile] | None = None) -> AnyProfile:
+    """Return the profile in one file; ConfigError has one `file:line: problem` per mistake. `bases`: what it may extend (default: those shipped)."""
+    return _load(path, str(path), {}, load_profiles() if bases is None else bases)
 
 
 def _profile_files(root: Path) -> list[Path]:
@@ -105,10 +107,33 @@ def _profile_files(root: Path) -> list[Path]:
     return files
 
 
-def _load(path: Path, name: str, taken: Mapping[str, str]) -> AnyProfile:
+def _extends(path: Path) -> bool:
+    try:
+        return any(line.startswith(b"extends:") for line in path.read_bytes()[:MAX_FILE_BYTES].splitlines()) if path.is_file() else False
+    except OSError:
+        return False  # `_text` says what is wrong with it
+
+
+def _load(path: Path, name: str, taken: Mapping[str, str], bases: Mapping[str, AnyProfile]) -> AnyProfile:
     if path.suffix != ".yaml":
         raise ConfigError(f"{name}:1: expected the suffix .yaml, got {path.suffix}; rename the file")
-    return parse_yaml(_text(path, name), name, _ADAPTER, _place_check(path, taken))
+    return parse_yaml(_text(path, name), name, _ADAPTER, _place_check(path, taken), _completion(name, bases))
+
+
+def _completion(name: str, bases: Mapping[str, AnyProfile]) -> Callable[[Any, Lines], Any]:
+    """What a profile that extends another inherits; every other document is left as it is."""
+
+    def complete(data: Any, lines: Lines) -> Any:
+        if not isinstance(data, dict) or EXTENDS not in data:
+            return data
+        base = bases.get(data[EXTENDS]) if isinstance(data[EXTENDS], str) else None
+        if base is None:
+            near = difflib.get_close_matches(str(data[EXTENDS]), bases, n=3, cutoff=0.5)
+            hint = f"; near: {', '.join(near)}" if near else ""
+            raise ConfigError(f"{name}:{lines.get((EXTENDS,), 1)}: extends: there is no good profile {data[EXTENDS]!r}{hint}")
+        return inherit(data, base, lines, name)
+
+    return complete
 
 
 def _text(path: Path, name: str) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from protocol.profile import AnyItem, AnyProfile, Profile, ProfileModbus, Ratio, RegisterItem, Write188, Write2007, WriteModbus
+from protocol.profile import AnyProfile, Profile, ProfileModbus
+from protocol.profile_items import AnyItem, Ratio, RegisterItem
+from protocol.profile_writes import Write188, Write2007, WriteModbus
 
 PAGE, SCHEMA = "profiles.md", "schema/profile.schema.json"  # below the docs folder
 _FLOATS = ("f32", "f64")

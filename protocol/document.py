@@ -16,22 +16,30 @@ _MAX_SHOWN = 20  # problems listed in one message; the rest are counted
 _MAX_DEPTH = 50  # documents of this project nest about ten levels
 _MAX_CHARS = 64 * 2**20  # a plan a hundred times the reference site fits; anything larger is a mistake
 _MAX_VALUES = 2**20  # twice the reference site; a value costs about half a kilobyte while it is checked
-_UNION_TAGS = re.compile(r"^(function-|tagged-union|dlt645_|cjt188$|modbus_rtu$)")
+_UNION_TAGS = re.compile(r"^(function-|tagged-union|dlt645_|cjt188$|modbus_rtu$|mbus$)")
 
 T = TypeVar("T")
 Location = tuple[str | int, ...]
+Lines = dict[Location, int]  # path in the document -> its line
 Problem = tuple[Location, str]  # where in the document, and what is wrong there
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def parse_yaml(text: str, name: str, kind: TypeAdapter[T], check: Callable[[T], Iterable[tuple[Location, str]]] | None = None) -> T:
+def parse_yaml(
+    text: str,
+    name: str,
+    kind: TypeAdapter[T],
+    check: Callable[[T], Iterable[tuple[Location, str]]] | None = None,
+    complete: Callable[[Any, Lines], Any] | None = None,
+) -> T:
     """Return YAML (or JSON) text as a validated record; raise ConfigError with one `name:line: problem` per mistake.
 
-    `check` looks at the whole record once its fields are valid and yields (path, problem) pairs.
+    `check` looks at the whole record once its fields are valid and yields (path, problem) pairs. `complete` may add to the plain data before it is
+    validated; it keeps the lines of what it moves.
     """
     if len(text) > _MAX_CHARS:
         raise ConfigError(f"{name}: {len(text)} characters; expected at most {_MAX_CHARS}")
-    lines: dict[Location, int] = {}
+    lines: Lines = {}
     try:
         _check_size(text, name)
         root = yaml.compose(text, Loader=_Loader)
@@ -42,7 +50,7 @@ def parse_yaml(text: str, name: str, kind: TypeAdapter[T], check: Callable[[T], 
     except (yaml.YAMLError, RecursionError) as error:
         line = text.encode()[: getattr(error, "position", 0)].count(b"\n") + 1  # a reader error gives a position in bytes, no mark
         raise ConfigError(f"{name}:{line}: not valid YAML: {' '.join(str(error).split())}") from error
-    record = _validate(data, name, kind, lines)
+    record = _validate(complete(data, lines) if complete else data, name, kind, lines)
     _raise([f"{name}:{_line(lines, path)}: {problem}" for path, problem in (check(record) if check else ())])
     return record
 

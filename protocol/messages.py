@@ -29,8 +29,8 @@ import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 
 from protocol.errors import CorruptMessage, MessageError, UnknownSchema
-from protocol.profile import Record
 from protocol.reading import Quality, Reading, SeriesKey
+from protocol.record import Record
 from protocol.site_plan import Line
 
 R = TypeVar("R", bound=Record)

@@ -11,8 +11,9 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter
 
 from protocol.document import Location, parse_yaml
-from protocol.profile import DeviceKind, Record, Text
+from protocol.profile import DeviceKind
 from protocol.quantities import Medium
+from protocol.record import Record, Text
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,62}$")]
 GatewayId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")]

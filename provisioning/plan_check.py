@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 
 from protocol.document import Location, Problem, parse_yaml
 from protocol.errors import ConfigError
-from protocol.profile import AnyProfile, Protocol, Serial
+from protocol.profile import AnyProfile, Serial
+from protocol.profile_items import Protocol
 from protocol.site_plan import Device, Line, SitePlan, medium_problems, problems
 
 _ADDRESS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from protocol.profile import Text
+from protocol.record import Text
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from protocol.errors import ConfigError
-from protocol.profile import AnyProfile, Protocol, Serial, Text
+from protocol.profile import AnyProfile, Serial
+from protocol.profile_items import Protocol
+from protocol.record import Text
 from protocol.site_plan import Device, Gateway, Line, Place, Rehearsal, SerialPort, Site, SitePlan
 from provisioning import reference_inventory as inventory
 from provisioning.reference_inventory import Meters

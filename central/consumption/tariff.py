@@ -24,7 +24,7 @@ from pydantic import Field, ValidationError
 
 from central.consumption.model import RATES, Integers
 from protocol.errors import ConfigError
-from protocol.profile import Record
+from protocol.record import Record
 
 Rate = Literal["sharp", "peak", "flat", "valley", "deep_valley"]
 _QUARTERS = 96

@@ -20,7 +20,7 @@ from central.ingest.sift import OLD_GENERATION, UNKNOWN_GENERATION
 from central.ingest.store import append_events
 from protocol.errors import Conflict
 from protocol.messages import Event
-from protocol.profile import Record
+from protocol.record import Record
 
 _SQL = load_statements("central.fleet")
 

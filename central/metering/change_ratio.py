@@ -16,7 +16,7 @@ from central.metering.drift import note_edit
 from central.metering.replacement import Instant, Standing
 from central.metering.standing import begin_stay, closed_since, end_stay, first_register, last_registers, note_event, standing
 from protocol.errors import Conflict
-from protocol.profile import Record
+from protocol.record import Record
 from protocol.site_plan import Id
 
 _SQL = load_statements("central.metering")

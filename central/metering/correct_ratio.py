@@ -17,7 +17,7 @@ from central.metering.drift import note_edit
 from central.metering.replacement import Instant
 from central.metering.standing import closed_since, note_event
 from protocol.errors import Conflict
-from protocol.profile import Record
+from protocol.record import Record
 
 _SQL = load_statements("central.metering")
 

@@ -19,7 +19,7 @@ from central.identity.audit import record
 from central.metering.drift import note_edit
 from central.metering.positions import Moved, note_moved, open_positions
 from protocol.errors import Conflict, NotFound
-from protocol.profile import Record
+from protocol.record import Record
 from protocol.site_plan import Id, Role, circle_above
 
 _SQL = load_statements("central.metering")

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from central.metering.meters import Model
 from central.metering.model import Change, PlanRow
-from protocol.profile import Text
+from protocol.record import Text
 from protocol.site_plan import SitePlan, medium_of
 
 Kind = Literal["place", "gateway", "line", "device", "point"]

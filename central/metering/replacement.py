@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import Field
 
 from central.metering.values import MAX_TIME_MS
-from protocol.profile import Record
 from protocol.quantities import QUANTITIES, Kind
+from protocol.record import Record
 from protocol.site_plan import GatewayId, Id
 
 CARRIED = ("balance_energy", "balance_money", "overdraft_energy", "purchase_count")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from edge_agent.drivers.fields import Decoded, byte_value, decode_fields
 from edge_agent.drivers.plan import Request
 from edge_agent.lines.exchange import Transaction
-from protocol.profile import Profile1997, Profile2007, Protocol
+from protocol.profile import Profile1997, Profile2007
+from protocol.profile_items import Protocol
 from protocol.site_plan import Device
 from protocol.wire import bcd, dlt645
 

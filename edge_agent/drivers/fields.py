@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from edge_agent.drivers.plan import Field
 from protocol.errors import CampusError, PayloadError
-from protocol.profile import ByteItem, Item188, RegisterItem
+from protocol.profile_items import ByteItem, Item188, RegisterItem
 from protocol.quantities import UNIT_FACTORS
 from protocol.wire import bcd, cjt188, modbus
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from protocol.profile import AnyProfile, Block1997, Block2007, Item188, Item1997, Item2007, ProfileModbus, RegisterItem
+from protocol.profile import AnyProfile, ProfileModbus
+from protocol.profile_items import Block1997, Block2007, Item188, Item1997, Item2007, RegisterItem
 from protocol.site_plan import Device
 
 AnyItem = Item2007 | Item1997 | Item188 | RegisterItem

@@ -26,7 +26,9 @@ import numpy as np
 
 from edge_agent.drivers.plan import AnyItem, Memory, Request, answered, plan, refused
 from firmware_profiles.loader import load_profiles
-from protocol.profile import AnyProfile, Command, Profile188, Profile1997, ProfileModbus, RegisterItem, Write188, Write2007
+from protocol.profile import AnyProfile, Profile188, Profile1997, ProfileModbus
+from protocol.profile_items import RegisterItem
+from protocol.profile_writes import Command, Write188, Write2007
 from protocol.site_plan import Device
 from protocol.wire.wirelog import Comment, Entry, Received, Sent, Value, render
 from provisioning.virtual.bus import Unit

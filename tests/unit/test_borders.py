@@ -19,9 +19,12 @@ MAY_IMPORT = {
     "central": {"protocol", "firmware_profiles", "central"},
     "provisioning": {"protocol", "firmware_profiles", "provisioning"},
 }
+# the engineer's laptop speaks to a line with the gateway's own code: importer -> what it may import of another package
+LENT = {"provisioning": ("edge_agent.lines", "edge_agent.drivers")}
 # (importer, imported): neither it nor anything below it
 KEPT_APART = (
     ("provisioning.virtual", "protocol.wire", "a virtual device that shares the codec would share its mistakes"),
+    ("provisioning.virtual", "edge_agent", "a virtual device that shares the driver would share its mistakes"),
     ("edge_agent.lines", "edge_agent.buffer", "lines know no buffer"),
     ("edge_agent.drivers", "edge_agent.buffer", "drivers know no buffer"),
     ("edge_agent.vision", "edge_agent.control", "vision and control meet only in the buffer"),
@@ -106,7 +109,8 @@ def _imports(path: Path, tree: ast.AST) -> Iterator[Import]:
 
 def _import_problems(one: Import) -> Iterator[str]:
     package, module = one.importer.split(".")[0], one.imported.split(".")[0]
-    if module in MAY_IMPORT and module not in MAY_IMPORT[package]:
+    lent = any(_below(one.imported, place) for place in LENT.get(package, ()))
+    if module in MAY_IMPORT and module not in MAY_IMPORT[package] and not lent:
         yield f"{package} must not import {module}"
     for importer, imported, why in KEPT_APART:
         if _below(one.importer, importer) and _below(one.imported, imported):
@@ -156,6 +160,8 @@ def test_packages_keep_their_borders():
         ("provisioning/plan.py", "import edge_agent"),
         ("provisioning/virtual/meter.py", "from protocol.wire import dlt645"),
         ("provisioning/virtual/meter.py", "from protocol import wire"),
+        ("provisioning/virtual/meter.py", "from edge_agent.drivers import plan"),
+        ("provisioning/plan.py", "from edge_agent.buffer.outbox import Outbox"),
         ("edge_agent/lines/worker.py", "from edge_agent.buffer.outbox import Outbox"),
         ("edge_agent/lines/worker.py", "from ..buffer import outbox"),
         ("edge_agent/drivers/modbus.py", "import edge_agent.buffer.outbox"),
@@ -193,6 +199,7 @@ def test_a_breach_is_seen(tmp_path, path, source):
         ("central/identity/guard.py", "from fastapi import Request"),
         ("edge_agent/uplink/session.py", "import paho.mqtt.client"),
         ("edge_agent/lines/port.py", "import serial, socket, time"),
+        ("provisioning/profile/check.py", "from edge_agent.lines.line import Line"),
         ("protocol/reading.py", "from datetime import datetime\nwhen = datetime.fromtimestamp(0)"),
         ("central/fleet/plan.py", "import time"),
     ],

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from protocol.profile import Profile188, Write188
+from protocol.profile import Profile188
+from protocol.profile_writes import Write188
 from provisioning.virtual.devices.encoding import bcd
 from provisioning.virtual.devices.register_map import ByteRegisters
 from provisioning.virtual.instrument import Instrument

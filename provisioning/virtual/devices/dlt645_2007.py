@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from protocol.profile import Profile2007, Write2007
+from protocol.profile import Profile2007
+from protocol.profile_writes import Write2007
 from provisioning.virtual.devices.dlt645 import (
     LOCAL_FAILURE,
     MORE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from protocol.profile import ByteItem, Item, Ratio, RegisterItem
+from protocol.profile_items import ByteItem, Item, Ratio, RegisterItem
 from protocol.quantities import Kind
 
 

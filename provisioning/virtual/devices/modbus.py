@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from protocol.profile import ProfileModbus, RegisterItem, WriteModbus
+from protocol.profile import ProfileModbus
+from protocol.profile_items import RegisterItem
+from protocol.profile_writes import WriteModbus
 from protocol.quantities import Kind
 from provisioning.virtual.devices.encoding import encode_registers, raw_scale
 from provisioning.virtual.instrument import Instrument

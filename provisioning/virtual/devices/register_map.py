@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from protocol.profile import Item188, Item1997, Item2007
+from protocol.profile_items import Item188, Item1997, Item2007
 from provisioning.virtual.devices.encoding import RawScale, encode_bytes, raw_scale
 from provisioning.virtual.instrument import Instrument
 

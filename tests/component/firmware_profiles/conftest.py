@@ -7,7 +7,8 @@ from typing import Protocol
 
 import pytest
 
-from protocol.profile import AnyProfile, Command, Profile188, Write188, Write2007
+from protocol.profile import AnyProfile, Profile188
+from protocol.profile_writes import Command, Write188, Write2007
 from protocol.wire import cjt188, dlt645, modbus
 
 

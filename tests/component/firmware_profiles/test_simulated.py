@@ -10,7 +10,8 @@ import pytest
 from edge_agent.drivers.driver import driver_for
 from edge_agent.drivers.plan import Memory, plan
 from firmware_profiles.loader import load_profiles
-from protocol.profile import AnyItem, AnyProfile, RegisterItem, Verified
+from protocol.profile import AnyProfile, Verified
+from protocol.profile_items import AnyItem, RegisterItem
 from protocol.site_plan import Device
 from provisioning.virtual.bus import Unit
 from provisioning.virtual.site import SiteFacts, build_unit

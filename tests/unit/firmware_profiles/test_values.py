@@ -7,7 +7,9 @@ from fractions import Fraction
 import pytest
 
 from firmware_profiles.loader import load_profiles
-from protocol.profile import AnyItem, ByteItem, Item188, Item2007, ProfileModbus, RegisterItem, Verified, Write2007
+from protocol.profile import ProfileModbus, Verified
+from protocol.profile_items import AnyItem, ByteItem, Item188, Item2007, RegisterItem
+from protocol.profile_writes import Write2007
 
 REGISTRY = load_profiles(strict=True)
 

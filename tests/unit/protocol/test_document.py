@@ -5,7 +5,7 @@ from pydantic import TypeAdapter
 
 from protocol.document import parse_toml, parse_yaml
 from protocol.errors import ConfigError
-from protocol.profile import Record
+from protocol.record import Record
 
 
 class Point(Record):

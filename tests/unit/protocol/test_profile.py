@@ -7,19 +7,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from protocol.document import parse_yaml
 from protocol.errors import ConfigError
-from protocol.profile import (
-    AnyProfile,
-    ByteItem,
-    Confirm,
-    Item2007,
-    Profile,
-    Profile188,
-    Profile2007,
-    ProfileModbus,
-    RegisterBlock,
-    RegisterItem,
-    Serial,
-)
+from protocol.profile import AnyProfile, Profile, Profile188, Profile2007, ProfileModbus, Serial
+from protocol.profile_items import ByteItem, Item2007, RegisterBlock, RegisterItem
+from protocol.profile_writes import Confirm
 
 PROFILE: TypeAdapter[AnyProfile] = TypeAdapter(Profile)
 METER = """\

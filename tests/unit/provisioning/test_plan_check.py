@@ -6,7 +6,7 @@ import pytest
 
 from firmware_profiles.loader import load_profiles
 from protocol.plan_text import plan_text
-from protocol.profile import Protocol
+from protocol.profile_items import Protocol
 from protocol.site_plan import parse_site_plan
 from provisioning.plan_check import check_plan, plan_doubts
 

@@ -13,7 +13,7 @@ from central.metering.model import PlanDiff
 from central.mqtt.session import Message
 from protocol.errors import MessageError, NotFound
 from protocol.messages import Birth, Health, LineStatus, Reported, ReportedDocument, State, encode_record
-from protocol.profile import Record
+from protocol.record import Record
 from protocol.topics import Up, up
 
 

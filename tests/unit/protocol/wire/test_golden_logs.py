@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from protocol.errors import DeviceRefused
-from protocol.profile import ByteItem
+from protocol.profile_items import ByteItem
 from protocol.wire import cjt188, dlt645, modbus
 from protocol.wire.bcd import decode_bcd, decode_signed_bcd
 from protocol.wire.dlt645 import Version

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from protocol.profile import Confirm
+from protocol.profile_writes import Confirm
 from provisioning.virtual.devices.cjt188 import WaterMeter188, find_request
 from provisioning.virtual.instrument import Instrument
 from provisioning.virtual.physics import Load, Shape

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from protocol.profile import Item2007, RegisterItem
+from protocol.profile_items import Item2007, RegisterItem
 from provisioning.virtual.devices.encoding import encode_bytes, encode_registers, raw_scale
 
 
