@@ -10,12 +10,12 @@ from protocol import quantities
 from protocol.quantities import QUANTITIES, UNIT_FACTORS, Kind, Quantity
 
 # Display texts that people read differently from the unit texts profiles use.
-WRITTEN = {"m³": "m3", "m³/h": "m3/h", "元": "yuan"}
+WRITTEN = {"m³": "m3", "m³/h": "m3/h", "元": "yuan", "元/kWh": "yuan/kWh", "°": "deg"}
 every_quantity = pytest.mark.parametrize("quantity", QUANTITIES.values(), ids=lambda q: q.code)
 
 
 def test_no_code_stands_twice():
-    rows = [*quantities._energies(), *quantities._electrical(), *quantities._others()]
+    rows = [*quantities._energies(), *quantities._electrical(), *quantities._prepaid(), *quantities._others()]
 
     assert [code for code, times in Counter(row.code for row in rows).items() if times > 1] == []
     assert len(QUANTITIES) == len(rows)
