@@ -13,6 +13,7 @@ from firmware_profiles.loader import load_profiles
 from protocol.errors import CampusError, ConfigError
 from protocol.site_plan import SitePlan
 from provisioning.plan_check import check_plan, plan_doubts
+from provisioning.sniff.command import add_sniff
 
 _SITES = Path(__file__).parent / "sites"
 _EPILOG = "Exit status: 0 done, 1 something is wrong (said on standard error), 2 the command line is wrong."
@@ -33,9 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="provision", description="Tools of the engineer: check a site plan, rehearse a whole site.", epilog=_EPILOG)
+    parser = argparse.ArgumentParser(
+        prog="provision", description="Tools of the engineer: check a site plan, rehearse a whole site, listen to a line.", epilog=_EPILOG
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_rehearse(commands)
+    add_sniff(commands, _EPILOG)
     plan = commands.add_parser("plan", help="site plans: check one, write the reference site", description="Work with site plans.", epilog=_EPILOG)
     plans = plan.add_subparsers(required=True, metavar="COMMAND")
     check = plans.add_parser("check", help="check a plan's syntax, references, addresses and profiles", epilog=_EPILOG)

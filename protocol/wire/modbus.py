@@ -121,7 +121,7 @@ class ReplyDecoder(FrameStream[bytes]):
     """Finds in a byte stream the frames that can answer `request`: same unit, function and size, right CRC. `feed` returns them whole."""
 
     def __init__(self, request: bytes) -> None:
-        super().__init__(request[0], _HEADER_BYTES, lambda buffer, at: _reply_length(request, buffer, at), _checked, MAX_FRAME_BYTES)
+        super().__init__(request[0], _HEADER_BYTES, lambda buffer, at: _reply_length(request, buffer, at), checked, MAX_FRAME_BYTES)
 
 
 def reply_registers(request: bytes, reply: bytes) -> list[int]:
@@ -146,7 +146,7 @@ def _answer(request: bytes, reply: bytes, functions: tuple[int, ...]) -> ModbusP
     """The reply's PDU, once it is known to answer the request."""
     if request[1] not in functions:
         raise EncodeError(f"request has function {request[1]}; expected one of {functions}", request=request.hex(" "))
-    if _reply_length(request, bytearray(reply), 0) != len(_checked(reply)):
+    if _reply_length(request, bytearray(reply), 0) != len(checked(reply)):
         raise UnexpectedReply("reply does not answer the request: other unit, function, address or size", asked=request.hex(" "), got=reply.hex(" "))
     pdu = _REPLIES.decode(reply[1:-2])
     if pdu is None:
@@ -173,8 +173,8 @@ def _reply_length(request: bytes, buffer: bytearray, at: int) -> int:
     return 8 if head[2 : 2 + same] == request[2 : 2 + same][: len(head) - 2] else NOT_A_FRAME
 
 
-def _checked(frame: bytes) -> bytes:
-    """The frame itself if its CRC is right."""
+def checked(frame: bytes) -> bytes:
+    """Return the frame itself if its CRC is right; raise FrameError or ChecksumError."""
     if len(frame) < FramerRTU.MIN_SIZE:
         raise FrameError(f"{len(frame)} bytes are no Modbus frame; expected at least {FramerRTU.MIN_SIZE}", frame=frame.hex(" "))
     if not FramerRTU.check_CRC(frame[:-2], int.from_bytes(frame[-2:], "big")):
