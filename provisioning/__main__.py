@@ -13,6 +13,7 @@ from firmware_profiles.loader import load_profiles
 from protocol.errors import CampusError, ConfigError
 from protocol.site_plan import SitePlan
 from provisioning.plan_check import check_plan, plan_doubts
+from provisioning.profiles.command import add_profile
 from provisioning.sniff.command import add_sniff
 
 _SITES = Path(__file__).parent / "sites"
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_rehearse(commands)
+    add_profile(commands, _EPILOG)
     add_sniff(commands, _EPILOG)
     plan = commands.add_parser("plan", help="site plans: check one, write the reference site", description="Work with site plans.", epilog=_EPILOG)
     plans = plan.add_subparsers(required=True, metavar="COMMAND")
@@ -110,7 +112,8 @@ def _counts(plan: SitePlan | None) -> dict[str, int]:
         return {}
     lines = [line for gateway in plan.gateways for line in gateway.lines]
     devices = sum(len(line.devices) for line in lines)
-    return {"places": len(plan.places), "gateways": len(plan.gateways), "lines": len(lines), "devices": devices}
+    counts = {"places": len(plan.places), "gateways": len(plan.gateways), "lines": len(lines), "devices": devices}
+    return counts | ({"reporting devices": len(plan.reporting_devices)} if plan.reporting_devices else {})
 
 
 def _counts_text(plan: SitePlan) -> str:

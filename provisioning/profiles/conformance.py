@@ -1,0 +1,155 @@
+"""What a profile is worth: every check of one run, against a virtual device and, when there is one, the real device.
+
+A check says what was expected and what was seen; a report of them is what somebody looks at before a profile goes into service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from edge_agent.lines.clock import Clock, SystemClock
+from edge_agent.lines.line import Line
+from edge_agent.lines.port import open_port
+from protocol.errors import CampusError
+from protocol.profile import AnyProfile
+from protocol.profile_items import RegisterItem
+from protocol.site_plan import Device, VirtualFault
+from protocol.site_plan import Line as LinePlan
+from provisioning.profiles.trial import Trial, Tried, differences, try_device
+from provisioning.profiles.virtual_line import VirtualLine, virtual_line
+
+State = Literal["passed", "failed", "skipped"]
+Tell = Callable[["Check"], None]
+SPOILT_ITEMS = 12  # read under each fault; a late reply costs seconds
+FAULTS: tuple[tuple[str, VirtualFault], ...] = (
+    ("noise around and inside replies", VirtualFault(kind="noisy", share=0.5)),
+    ("half the checksums wrong", VirtualFault(kind="wrong_checksum", share=0.5)),
+    ("an adapter that echoes", VirtualFault(kind="echoing")),
+    ("some replies late", VirtualFault(kind="late_reply", share=0.3)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check. `where`: `virtual` or `device`; `log`: the bytes, one line a frame."""
+
+    where: str
+    name: str
+    state: State
+    detail: str = ""
+    log: tuple[str, ...] = ()
+
+
+@dataclass
+class Conformance:
+    """All checks of one run and what the device said."""
+
+    profile: AnyProfile
+    checks: list[Check] = field(default_factory=list)
+    trials: dict[str, Trial] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed."""
+        return all(check.state != "failed" for check in self.checks)
+
+
+def check_virtual(profile: AnyProfile, address: str, tell: Tell, clock: Clock | None = None) -> Conformance:
+    """Play the profile as a device and read it with the agent's own driver over a baud-true line: whole, then with faults."""
+    found = Conformance(profile)
+    clock = clock or SystemClock()
+    with virtual_line(profile, address, clock.wall_ms() / 1000) as played, _opened(played.line, clock) as line:
+        _add(found, tell, _reading(found, played, line))
+        for name, fault in FAULTS:
+            played.play(fault)
+            _add(found, tell, _under(profile, played, line, name))
+            played.play(None)
+    return found
+
+
+def check_device(
+    profile: AnyProfile, device: Device, line_plan: LinePlan, expected: Mapping[str, int], tell: Tell, clock: Clock | None = None
+) -> Conformance:
+    """Read a real device in full and compare with what its display shows (`expected`: quantity -> base units). Writes nothing."""
+    found = Conformance(profile)
+    with _opened(line_plan, clock or SystemClock()) as line:
+        trial = found.trials["device"] = Trial(profile, device)
+        for one in try_device(profile, device, line):
+            trial.tried.append(one)
+            tell(_of_request("device", one))
+    _add(found, lambda _: None, iter([_of_request("device", one) for one in trial.tried]))
+    wrong = differences(trial.values, expected, profile.items)
+    state: State = "failed" if wrong else "passed" if expected else "skipped"
+    detail = "; ".join(wrong) or (f"{len(expected)} values agree" if expected else "give --expect QUANTITY=VALUE for what the display shows")
+    _add(found, tell, iter([Check("device", "compared with the display", state, detail)]))
+    return found
+
+
+def _add(found: Conformance, tell: Tell, checks: Iterator[Check]) -> None:
+    for check in checks:
+        found.checks.append(check)
+        tell(check)
+
+
+@contextmanager
+def _opened(plan: LinePlan, clock: Clock) -> Iterator[Line]:
+    """A line of its own over a plan's port."""
+    line = Line(open_port(plan), clock, plan.bits_per_byte / plan.baud, plan.gap_ms / 1000)
+    try:
+        yield line
+    finally:
+        line.close()
+
+
+def _reading(found: Conformance, played: VirtualLine, line: Line) -> Iterator[Check]:
+    """Everything once, each value beside the truth."""
+    profile = found.profile
+    trial = found.trials["virtual"] = Trial(profile, played.device)
+    for one in try_device(profile, played.device, line):
+        trial.tried.append(one)
+        yield _of_request("virtual", one)
+    truth = {item.quantity: _shown(item.quantity, played, profile) for item in profile.items}
+    wrong = differences(trial.values, truth, profile.items)
+    yield Check("virtual", "every value is what the device measures", "failed" if wrong else "passed", "; ".join(wrong) or f"{len(truth)} values")
+
+
+def _under(profile: AnyProfile, played: VirtualLine, line: Line, name: str) -> Iterator[Check]:
+    """Read on while answers are spoilt: a value may be missing, none may be wrong."""
+    values: dict[str, int] = {}
+    for one in try_device(profile, played.device, line, profile.items[:SPOILT_ITEMS]):
+        values |= dict(one.values)
+    truth = {quantity: _shown(quantity, played, profile) for quantity in values}
+    wrong = differences(values, truth, profile.items)
+    yield Check(
+        "virtual", f"with {name}, no value is wrong", "failed" if wrong else "passed", "; ".join(wrong) or f"{len(values)} values came through"
+    )
+
+
+def _shown(quantity: str, played: VirtualLine, profile: AnyProfile) -> int:
+    """What the register shows of the truth: flags show their own bits."""
+    truth = played.truth(quantity)
+    item = next(item for item in profile.items if item.quantity == quantity)
+    if item.bits is not None:
+        return round((truth & ((1 << item.bits[1]) - 1)) * item.factor())
+    return int(bool(truth)) if isinstance(item, RegisterItem) and item.type == "bit" else truth
+
+
+def _of_request(where: str, one: Tried) -> Check:
+    name = "read " + " ".join(str(part) if isinstance(part, int) else part for part in one.request.key)
+    log = tuple(f"{frame.direction} {frame.data.hex(' ').upper()}" for frame in one.frames)
+    if one.error is not None:
+        state: State = "skipped" if one.refused else "failed"
+        return Check(where, name, state, one.error, log)
+    values = ", ".join(f"{quantity} = {value}" for quantity, value in one.values)
+    return Check(where, name, "failed" if one.bad else "passed", "; ".join([*one.bad, values]), log)
+
+
+def attempt(where: str, name: str, check: Callable[[], str]) -> Check:
+    """Run one check; an error of ours is its failure, in words."""
+    try:
+        return Check(where, name, "passed", check())
+    except CampusError as error:
+        return Check(where, name, "failed", str(error))
