@@ -6,7 +6,7 @@ PORT ?=
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-timescale check bench faults smoke docs format clean
+.PHONY: help demo test test-timescale check bench faults fuzz smoke docs format clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -41,6 +41,10 @@ smoke: ## start the demo, use it in a browser, stop it; screenshots in build/scr
 faults: ## break it on purpose, all of it (an hour or so), or some: make faults [ONLY=f02,f05] [SEED=1]
 	@$(PYTHON) scripts/setup.py test
 	$(PY) -m tests.faults $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
+
+fuzz: ## damaged frames against every codec, a million or: make fuzz [INPUTS=60000] [SEED=1] [ONLY=dlt645,mbus]
+	@$(PYTHON) scripts/setup.py test
+	$(PY) -m tests.fuzz $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only $(ONLY))
 
 bench: ## the benchmarks, or some: make bench [NAMES="ingest lines"]; results in bench/RESULTS.md
 	@$(PYTHON) scripts/setup.py demo

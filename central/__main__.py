@@ -89,6 +89,11 @@ def _parser() -> argparse.ArgumentParser:
     proof.add_argument("--json", action="store_true", help="machine-readable output")
     proof.set_defaults(command=_consumption_check)
 
+    iot = commands.add_parser("iot", help="meters that report by themselves").add_subparsers(required=True, metavar="ACTION")
+    heard = iot.add_parser("status", help="how many report, are late or silent", description="Exit status 0 when the database is up, else 3.")
+    heard.add_argument("--json", action="store_true", help="machine-readable output")
+    heard.set_defaults(command=_iot_status)
+
     state = commands.add_parser("status", help="tell how database and fleet are", description="Exit status 0 when the database is up, else 3.")
     state.add_argument("--json", action="store_true", help="machine-readable output")
     state.set_defaults(command=_status)
@@ -171,6 +176,18 @@ def _consumption_check(settings: Settings, options: argparse.Namespace) -> int:
         result = check(conn, datetime.now(UTC), options.days, sample, options.repair, progress)
     _say(json.dumps(told(result), ensure_ascii=False) if options.json else "\n".join(f"{name}: {value}" for name, value in told(result).items()))
     return _EXIT_ERROR if result.mismatches else 0
+
+
+def _iot_status(settings: Settings, options: argparse.Namespace) -> int:
+    from central.iot.status import iot_status
+
+    facts = status(settings)
+    if facts["database"] != "ok":
+        _tell(facts, options.json)
+        return _EXIT_DOWN
+    with _ready(settings) as conn:
+        _tell(iot_status(conn, int(time.time() * 1000)), options.json)
+    return 0
 
 
 def _status(settings: Settings, options: argparse.Namespace) -> int:

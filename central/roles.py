@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from enum import StrEnum
 from functools import partial
 
@@ -19,11 +19,13 @@ from central.context import Central
 from central.database import database, ensure_schema
 from central.db.pool import open_pool
 from central.ingest.worker import HISTORY, LIVE, Counters, filters, work
+from central.iot.broker import SHARE, WINDOW, work_reports
+from central.iot.listen import listen_tcp, listen_udp
 from central.jobs.leader import CONSUMPTION_LOCK, lead
 from central.jobs.rounds import lead_rounds
 from central.mqtt.session import Session
 from central.settings import Settings
-from protocol.topics import Up
+from protocol.topics import Up, iot_report_filter
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +76,7 @@ def _start(central: Central, roles: Collection[Role], stop: threading.Event) -> 
         ):
             names = [f"ingest-{lane}-{number}" for number in range(count)]
             threads += [_thread(name, stop, partial(_ingest, central, name, channels, stop)) for name in names]
+        threads += [_thread(name, stop, target) for name, target in _iot(central, stop)]
     if Role.JOBS in roles:
         threads.append(_thread("jobs", stop, partial(_jobs, central, stop)))
         threads.append(_thread("consumption", stop, partial(_consumption, central, stop)))
@@ -93,6 +96,26 @@ def _ingest(central: Central, name: str, channels: Collection[Up], stop: threadi
     session.start()
     try:
         work(session, central.pool, central.settings.ingest, central.clock, stop, Counters())
+    finally:
+        session.stop()
+
+
+def _iot(central: Central, stop: threading.Event) -> Iterator[tuple[str, Callable[[], None]]]:
+    """The ways in for meters that report by themselves, as far as the settings open them; the webhook belongs to the web role."""
+    settings = central.settings.iot
+    if settings.mqtt:
+        yield "iot-mqtt", partial(_iot_broker, central, stop)
+    if settings.tcp_port:
+        yield "iot-tcp", partial(listen_tcp, settings, settings.tcp_port, central.pool, central.clock, stop)
+    if settings.udp_port:
+        yield "iot-udp", partial(listen_udp, settings, settings.udp_port, central.pool, central.clock, stop)
+
+
+def _iot_broker(central: Central, stop: threading.Event) -> None:
+    session = Session(central.settings.broker, _client("iot"), [iot_report_filter(SHARE)], WINDOW)
+    session.start()
+    try:
+        work_reports(session, central.pool, central.clock, stop)
     finally:
         session.stop()
 

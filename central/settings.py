@@ -91,6 +91,23 @@ class ConsumptionSettings(Record):
     check_days: int = Field(default=3, ge=1, le=366)
 
 
+class IotSettings(Record):
+    """Meters that report by themselves. `secrets_dir`: holds SOURCE.key for every platform that posts reports, one secret a line; none: no webhook.
+
+    `mqtt`: hear reports over the broker. `tcp_port`, `udp_port`: listen for CJ/T 188 pushes there, unsigned, so on a private network only.
+    `idle_s`: how long a TCP connection may be quiet. `keep_report_days`: what came, word by word; what was read from it is kept as readings are.
+    """
+
+    secrets_dir: Path | None = None
+    mqtt: bool = False
+    host: str = "127.0.0.1"
+    tcp_port: Port | None = None
+    udp_port: Port | None = None
+    max_connections: int = Field(default=200, ge=1, le=5000)
+    idle_s: float = Field(default=60, gt=0, le=3600)
+    keep_report_days: int = Field(default=400, ge=31, le=3650)
+
+
 class Settings(Record):
     """Everything central can be told."""
 
@@ -102,6 +119,7 @@ class Settings(Record):
     jobs: JobsSettings = JobsSettings()
     storage: StorageSettings = StorageSettings()
     consumption: ConsumptionSettings = ConsumptionSettings()
+    iot: IotSettings = IotSettings()
 
 
 _ADAPTER = TypeAdapter(Settings)
@@ -122,7 +140,10 @@ def parse_settings(text: str, name: str, base: Path, environment: Mapping[str, s
     """As `load_settings`, from text."""
     settings = _overlay(parse_toml(text, name, _ADAPTER), environment)
     files = {key: base / path for key, path in settings.broker if isinstance(path, Path)}
-    return settings.model_copy(update={"data_dir": base / settings.data_dir, "broker": settings.broker.model_copy(update=files)})
+    found: dict[str, object] = {"data_dir": base / settings.data_dir, "broker": settings.broker.model_copy(update=files)}
+    if settings.iot.secrets_dir is not None:
+        found["iot"] = settings.iot.model_copy(update={"secrets_dir": base / settings.iot.secrets_dir})
+    return settings.model_copy(update=found)
 
 
 def _overlay(settings: Settings, environment: Mapping[str, str]) -> Settings:

@@ -7,17 +7,20 @@ import random
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from datetime import tzinfo
 from importlib import metadata
 from pathlib import Path
 
 from edge_agent import watchdog
 from edge_agent.buffer.batches import Limits as OutboxLimits
 from edge_agent.buffer.latest import Latest
+from edge_agent.buffer.marks import Marks
 from edge_agent.buffer.outbox import Outbox
 from edge_agent.buffer.settings_store import SettingsStore
 from edge_agent.clock import GuardedClock
 from edge_agent.documents import Documents
 from edge_agent.line_set import LineSet
+from edge_agent.lines.site_time import zone_of
 from edge_agent.lines.worker import LineWorker
 from edge_agent.settings import Settings, UplinkSettings
 from edge_agent.uplink.sender import Announcer, Clock, Reconnect, Sender
@@ -26,7 +29,7 @@ from edge_agent.uplink.window import Limits as WindowLimits
 from edge_agent.uplink.window import Window
 from firmware_profiles.loader import load_profiles
 from protocol.errors import StorageError
-from protocol.messages import Birth, Event, Health
+from protocol.messages import Birth, Event, Health, LinesDocument
 from protocol.profile import AnyProfile
 from protocol.reading import Reading
 from protocol.site_plan import Line
@@ -57,14 +60,13 @@ class Agent:
         self.outbox = _outbox(settings)
         newest = self.outbox.newest(NEWEST_BATCHES)
         self.latest.fill(newest)
+        self.marks = Marks(settings.state_dir)
         self._clock = GuardedClock(max((batch.created_ms for batch in newest), default=0))
         self._started_ms = self._clock.wall_ms()
         self._profiles: Mapping[str, AnyProfile] = load_profiles()
         self.lines = LineSet(self._line_worker)
         store = SettingsStore(settings.state_dir / DOCUMENTS_FOLDER)
-        self.documents = Documents(
-            store, settings.gateway, self._profiles, lambda document: self.lines.apply(document.lines), settings.lines.file, self._turn.set
-        )
+        self.documents = Documents(store, settings.gateway, self._profiles, self._apply, settings.lines.file, self._turn.set)
         self.sender = None if settings.uplink is None else self._sender(settings.uplink)
 
     def run(self) -> None:
@@ -156,10 +158,14 @@ class Agent:
         self.lines.stop()
         if self.sender is not None and not self.sender.stop(_UPLINK_STOP_S):
             _LOG.warning("the uplink does not end in time; it is left behind")
+        self.marks.close()
         self.outbox.close()
 
-    def _line_worker(self, line: Line) -> LineWorker:
-        return LineWorker(line, self._profiles, self.publish, self.emit, self._clock)
+    def _apply(self, document: LinesDocument) -> None:
+        self.lines.apply(document.lines, zone_of(document.timezone))
+
+    def _line_worker(self, line: Line, zone: tzinfo) -> LineWorker:
+        return LineWorker(line, self._profiles, self.publish, self.emit, self._clock, marks=self.marks, zone=zone)
 
     def _sender(self, uplink: UplinkSettings) -> Sender:
         settings = self._settings

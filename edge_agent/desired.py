@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from edge_agent.lines.polled import polled_devices
+from edge_agent.lines.site_time import zone_of
 from protocol.document import Location, parse_yaml
 from protocol.errors import ConfigError
 from protocol.messages import LinesDocument, decode_record
 from protocol.profile import AnyProfile
-from protocol.site_plan import Device, Line, SerialPort, TcpServerPort
+from protocol.site_plan import ConcentratorPort, Device, Line, SerialPort, TcpServerPort, dial_in_problems
 
 _ADAPTER: TypeAdapter[LinesDocument] = TypeAdapter(LinesDocument)
 _SHOWN = 10
@@ -52,6 +53,10 @@ def problems(document: LinesDocument, gateway: str, profiles: Mapping[str, AnyPr
     """What is wrong with a document as a whole, each with its path."""
     if document.gateway != gateway:
         yield ("gateway",), f"the document is for gateway {document.gateway!r}, this box is {gateway!r}"
+    try:
+        zone_of(document.timezone)
+    except ConfigError as unknown:
+        yield ("timezone",), unknown.message
     yield from _repeated(document.lines)
     for position, line in enumerate(document.lines):
         refused: list[ConfigError] = []
@@ -78,15 +83,14 @@ def _repeated(lines: Sequence[Line]) -> Iterator[tuple[Location, str]]:
     yield from (
         (("lines",), f"device {device_id!r} stands twice") for device_id, count in Counter(device.id for device in devices).items() if count > 1
     )
-    ports = Counter(_owned(line) for line in lines)
+    yield from ((("lines", position, "port"), message) for position, message in dial_in_problems(lines))
+    ports = Counter(owned for line in lines if (owned := _owned(line)))
     yield from ((("lines",), f"port {port} belongs to {count} lines; a port has one owner") for port, count in ports.items() if count > 1)
 
 
-def _owned(line: Line) -> str:
-    """What a line's port occupies alone. Several DTUs may dial in to one TCP port, told apart by their registration."""
+def _owned(line: Line) -> str | None:
+    """What a line's port occupies alone; None where callers share a TCP port, told apart by what they say."""
     port = line.port
-    if isinstance(port, SerialPort):
-        return port.path
-    if isinstance(port, TcpServerPort):
-        return f"{port.host}:{port.port} {port.registration}".strip()
-    return f"{port.host}:{port.port}"
+    if isinstance(port, TcpServerPort | ConcentratorPort):
+        return None
+    return port.path if isinstance(port, SerialPort) else f"{port.host}:{port.port}"

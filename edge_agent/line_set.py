@@ -6,8 +6,10 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import tzinfo
 
 from edge_agent.desired import changes
+from edge_agent.lines.site_time import CHINA
 from edge_agent.lines.worker import LineWorker
 from edge_agent.watchdog import Progress
 from protocol.errors import LineError, NotFound
@@ -22,19 +24,21 @@ _STOP_S = 2.0
 class LineSet:
     """Line workers by id. `apply` and `stop` belong to one thread; the others may be called from any."""
 
-    def __init__(self, make: Callable[[Line], LineWorker]) -> None:
+    def __init__(self, make: Callable[[Line, tzinfo], LineWorker]) -> None:
         self._make = make
         self._lock = threading.Lock()
         self._plans: tuple[Line, ...] = ()
+        self._zone: tzinfo = CHINA
         self._workers: dict[str, LineWorker] = {}
 
-    def apply(self, plans: Sequence[Line]) -> None:
-        """Run these lines from now on; lines that did not change are not touched."""
+    def apply(self, plans: Sequence[Line], zone: tzinfo = CHINA) -> None:
+        """Run these lines from now on, by the site's time; lines that did not change are not touched."""
         change = changes(self._plans, plans)
         self._stop(change.stop)
-        for plan in change.reload:
-            self._workers[plan.id].reload(plan)
-        started = {plan.id: self._make(plan) for plan in change.start}
+        moved, self._zone = zone != self._zone, zone
+        for plan in change.reload if not moved else [plan for plan in plans if plan.id in self._workers]:
+            self._workers[plan.id].reload(plan, zone)
+        started = {plan.id: self._make(plan, zone) for plan in change.start}
         for worker in started.values():
             worker.start()
         with self._lock:

@@ -1,4 +1,4 @@
-"""`python -m firmware_profiles`: check every profile, list them, and write their reference."""
+"""`python -m firmware_profiles`: check every profile and list them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from firmware_profiles.loader import PROFILES_FOLDER, Registry, load_profiles
-from firmware_profiles.reference import documents
 from protocol.errors import ConfigError
 from protocol.profile import AnyProfile
 
@@ -28,8 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if registry.problems:
             sys.stderr.write(f"{len(registry)} profiles are good, {len(registry.problems)} files are not\n")
             return 1
-        if options.write_docs is not None:
-            _write_docs(registry, options.write_docs)
     except ConfigError as error:
         sys.stderr.write(f"{error.message}\n")
         return 1
@@ -40,14 +37,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m firmware_profiles", description="Check all device profiles and list them.")
     parser.add_argument("--folder", type=Path, default=PROFILES_FOLDER, help="folder of profiles (default: the ones shipped)")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of a table")
-    parser.add_argument(
-        "--write-docs",
-        type=Path,
-        nargs="?",
-        const=Path("docs"),
-        metavar="DOCS",
-        help="also write profiles.md and the JSON schema below DOCS (default: docs)",
-    )
     return parser
 
 
@@ -75,16 +64,6 @@ def _json(registry: Registry) -> str:
     rows = [{**dict(zip(_COLUMNS, _row(registry[key]), strict=True)), "items": len(registry[key].items)} for key in sorted(registry)]
     problems = [line for error in registry.problems for line in error.message.splitlines()]
     return json.dumps({"profiles": rows, "problems": problems}, ensure_ascii=False, indent=2) + "\n"
-
-
-def _write_docs(registry: Registry, docs: Path) -> None:
-    for name, text in documents(registry).items():
-        path = docs / name
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be written: {error.strerror}; name another folder after --write-docs") from error
 
 
 if __name__ == "__main__":

@@ -91,6 +91,8 @@ def _register_blocks(items: Sequence[RegisterItem], blocks: Sequence[RegisterBlo
         touched = [item for item in items if _touches(item, block)]
         if not touched:
             yield ("blocks", index), f"no item lies in registers {_range(block)} of function {block.function}; remove the block"
+        elif (first := min(item.address for item in touched)) > block.first or max(item.address + item.count for item in touched) <= block.last:
+            yield ("blocks", index), f"{_range(block)} goes beyond its items; begin at 0x{first:04X} and end with the last register read"
         for item in touched:
             if item.address < block.first or item.address + item.count - 1 > block.last:
                 yield ("blocks", index), f"{item.quantity} at 0x{item.address:04X} reaches beyond the block {_range(block)}"

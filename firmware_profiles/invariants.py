@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from firmware_profiles.block_rules import block_problems
 from firmware_profiles.command_rules import command_problems
 from firmware_profiles.item_rules import item_problems
+from firmware_profiles.log_rules import log_problems
+from firmware_profiles.prepay_rules import prepay_problems
+from firmware_profiles.setting_rules import setting_problems
 from protocol.document import Problem
 from protocol.profile import AnyProfile, DeviceKind, Verified
 from protocol.profile_items import Protocol
@@ -21,13 +24,7 @@ _MUST_READ: dict[DeviceKind, tuple[str, ...]] = {
     DeviceKind.ELECTRICITY_METER: ("energy_active_forward", "energy_active_total"),
     DeviceKind.WATER_METER: ("water_volume",),
     DeviceKind.RELAY: ("relay_1",),
-}
-_PREPAY_PROTOCOLS = {
-    "esam": {Protocol.DLT645_2007},
-    "plaintext_30": {Protocol.DLT645_2007},
-    "plaintext_34": {Protocol.DLT645_2007},
-    "vendor_di": {Protocol.DLT645_2007, Protocol.DLT645_1997},
-    "modbus": {Protocol.MODBUS_RTU},
+    DeviceKind.AIR_CONDITIONER: ("ac_power", "temperature"),  # infrared controllers cannot tell whether the unit runs; the room's temperature can
 }
 
 
@@ -47,6 +44,14 @@ def _source(profile: AnyProfile) -> Iterator[Problem]:
     words = set(re.split(r"[\s,;:.()]+", profile.source.casefold()))
     if len(profile.source) < 20 or words & _PLACEHOLDERS:
         yield ("source",), f"expected the standard, manual or public driver the addresses come from, got {profile.source!r}"
+
+
+def _left_open(profile: AnyProfile) -> Iterator[Problem]:
+    """What `provision profile new` marks for a person to fill in."""
+    shown = {"source": profile.source, "name": profile.name.zh, "maker": profile.maker.zh, "ask_maker": " ".join(profile.ask_maker)}
+    for field, text in shown.items():
+        if "FILL IN" in text or "请填" in text:
+            yield (field,), f"still to be filled in: {text!r} (FILL IN and 请填 mark what the skeleton left open)"
 
 
 def _groups(profile: AnyProfile) -> Iterator[Problem]:
@@ -98,32 +103,31 @@ def _timing(profile: AnyProfile) -> Iterator[Problem]:
         yield ("timing", "first_byte_ms"), f"a DL/T 645 meter may take 500 ms to answer; got {profile.timing.first_byte_ms}"
 
 
-def _prepay(profile: AnyProfile) -> Iterator[Problem]:
-    if profile.prepay is None:
-        return
-    if profile.prepay.bench_log is not None and profile.verified not in (Verified.BENCH, Verified.FIELD):
-        yield (
-            ("prepay", "bench_log"),
-            f"money writes need a profile verified on a bench or in the field, got {profile.verified.value!r}; remove bench_log",
-        )
-    if profile.protocol not in _PREPAY_PROTOCOLS[profile.prepay.style]:
-        yield ("prepay", "style"), f"style {profile.prepay.style!r} is not one of protocol {profile.protocol.value}"
-    readable = {item.quantity for item in profile.items}
-    for quantity in (f"balance_{profile.prepay.unit}", "purchase_count"):
-        if quantity not in readable:
-            yield ("prepay",), f"a recharge is proved by reading {quantity}; no item reads it"
+def _trust(profile: AnyProfile) -> Iterator[Problem]:
+    """A draft says what has to be found out; what is asked by bench or field profiles has been answered."""
+    if profile.verified is Verified.DRAFT and not profile.ask_maker:
+        yield ("verified",), "a draft rests on assumptions: list under `ask_maker` what the maker has to answer before it is trusted"
+    for index, question in enumerate(profile.ask_maker):
+        if len(question) < 15:
+            yield ("ask_maker", index), f"expected a question that can be answered, got {question!r}"
+    if profile.verified in (Verified.BENCH, Verified.FIELD) and profile.ask_maker:
+        yield ("ask_maker",), f"a profile verified by {profile.verified.value} has no open questions; put what was found into `notes`"
 
 
 RULES: tuple[Callable[[AnyProfile], Iterator[Problem]], ...] = (
     _names,
     _source,
+    _left_open,
     _groups,
     _quantities_once,
     _must_read,
     _phases,
     _timing,
-    _prepay,
+    _trust,
     item_problems,
     block_problems,
     command_problems,
+    setting_problems,
+    log_problems,
+    prepay_problems,
 )

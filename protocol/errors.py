@@ -91,9 +91,85 @@ class UnexpectedReply(DeviceError):
 
 
 class DeviceRefused(DeviceError):
-    """The device answered with an error. `reason` in details is the protocol's own word; asking again does not help."""
+    """The device answered with an error. `reason` in details is the protocol's own word; asking again does not help.
+
+    The classes below say what to do. This one stands for words that have no class: read the device's manual. A refused write may still have
+    changed something (seen in the field): read back what it meant to change.
+    """
 
     code, retryable = "device.refused", False
+
+
+class NoSuchData(DeviceRefused):
+    """The device has no such item, register or function. Ask for single items instead of blocks, then leave it out for this model."""
+
+    code = "device.no_such_data"
+
+
+class ValueRefused(DeviceRefused):
+    """The device does not take this value (range, length, number of time zones). Compare it with the manual, then send another."""
+
+    code = "device.value_refused"
+
+
+class WrongPassword(DeviceRefused):
+    """Password, level or permission do not suffice. Correct the site's password or the profile's level; never try others, meters lock themselves."""
+
+    code = "device.wrong_password"
+
+
+class SpeedRefused(DeviceRefused):
+    """The device keeps its baud rate. Go on at the old one."""
+
+    code = "device.speed_refused"
+
+
+class DeviceBusy(DeviceRefused):
+    """The device understood and cannot now (busy, failed, still working). Ask the same again later."""
+
+    code, retryable = "device.busy", True
+
+
+class TargetSilent(DeviceRefused):
+    """A gateway answered for a device behind it that is silent or out of reach. Treat that device as silent."""
+
+    code, retryable = "device.target_silent", True
+
+
+class AuthenticationFailed(DeviceRefused):
+    """The security module does not accept identity or MAC, or the session is over. Authenticate anew; meters lock after some failures an hour."""
+
+    code = "device.authentication_failed"
+
+
+class RechargeRefused(DeviceRefused):
+    """A recharge was not carried out as asked. Never send another amount or count before purchase count and last purchase were read back."""
+
+    code = "device.recharge_refused"
+
+
+class DuplicateRecharge(RechargeRefused):
+    """The meter has this purchase count already. Read count and amount of the last purchase: the same amount means done, another means conflict."""
+
+    code = "device.duplicate_recharge"
+
+
+class RechargeCountWrong(RechargeRefused):
+    """The purchase count is not the meter's own plus one. Read the meter's count; somebody else may have recharged."""
+
+    code = "device.recharge_count"
+
+
+class CustomerMismatch(RechargeRefused):
+    """The customer number is not the one in the meter. Read 0400040E, then compare meter and room."""
+
+    code = "device.customer_mismatch"
+
+
+class HoardingLimitExceeded(RechargeRefused):
+    """The meter would hold more than it may. Deliver less, keep the rest until credit has been used."""
+
+    code = "device.hoarding_limit"
 
 
 class LineError(CampusError):
@@ -106,6 +182,12 @@ class PortUnavailable(LineError):
     """The port cannot be opened or went away."""
 
     code = "line.port_unavailable"
+
+
+class PortBusy(LineError):
+    """Another line uses what both go through (a concentrator); nothing was sent. Try again."""
+
+    code = "line.port_busy"
 
 
 # --- input: files, settings, messages ----------------------------------------------------------------------------------

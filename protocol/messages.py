@@ -161,11 +161,15 @@ class Resend(Record):
 
 
 class LinesDocument(Record):
-    """Desired document `lines`: what a gateway polls. Version numbers only rise; the edge keeps the newest valid one."""
+    """Desired document `lines`: what a gateway polls. Version numbers only rise; the edge keeps the newest valid one.
+
+    `timezone`: the site's, an IANA name; None (and absent, so that older agents read the document) is Asia/Shanghai.
+    """
 
     schema_: int = Field(alias="schema", default=SCHEMA)
     gateway: str
     version: int = Field(ge=1)
+    timezone: str | None = None
     lines: tuple[Line, ...]
 
 

@@ -26,6 +26,9 @@ def _plan_lines(plan: SitePlan) -> Iterator[str]:
     yield "gateways:"
     for gateway in plan.gateways:
         yield from _gateway_lines(gateway)
+    if plan.reporting_devices:
+        yield "reporting_devices:"
+        yield from (f"  - {_flow(one.model_dump(mode='json', exclude_none=True, exclude_defaults=True))}" for one in plan.reporting_devices)
     if plan.virtual_points:
         yield "virtual_points:"
         yield from (f"  - {_flow(point.model_dump(mode='json'))}" for point in plan.virtual_points)

@@ -42,6 +42,8 @@ from protocol.profile_logs import (
 from protocol.profile_writes import Command, Prepay, Setting
 from protocol.record import Record, Text
 
+REMEMBERED = ("freeze", "events", "clock")  # poll groups of what a device remembers by itself; no item follows them
+
 
 class DeviceKind(StrEnum):
     """What a device is; folders of `firmware_profiles/` follow it."""
@@ -110,6 +112,8 @@ class ProfileBase(Record):
     @classmethod
     def _periods(cls, groups: dict[str, int]) -> dict[str, int]:
         for name, period_s in groups.items():
+            if name in REMEMBERED:
+                raise ValueError(f"group {name!r} is kept for what a device remembers by itself; choose another name")
             if not 1 <= period_s <= 86400:
                 raise ValueError(f"group {name!r}: period {period_s} s is outside 1..86400")
         return groups
@@ -176,5 +180,5 @@ class ProfileMbus(ProfileBase):
     items: tuple[ItemMbus, ...] = Field(min_length=1)
 
 
-Profile = Annotated[Profile2007 | Profile1997 | Profile188 | ProfileModbus, Field(discriminator="protocol")]
-AnyProfile = Profile2007 | Profile1997 | Profile188 | ProfileModbus
+Profile = Annotated[Profile2007 | Profile1997 | Profile188 | ProfileModbus | ProfileMbus, Field(discriminator="protocol")]
+AnyProfile = Profile2007 | Profile1997 | Profile188 | ProfileModbus | ProfileMbus

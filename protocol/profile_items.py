@@ -183,7 +183,8 @@ _REGISTERS = {"bit": 1, "u16": 1, "i16": 1, "u32": 2, "i32": 2, "u64": 4, "i64":
 class RegisterItem(Item):
     """A Modbus register or coil. `address` is the 0-based wire address. `scale` is text; value = raw x scale x unit.
 
-    `rollover`: raw count at which a cumulative register wraps, as text; default 2^bits for unsigned types.
+    `rollover_raw`: raw count at which a cumulative register wraps, as text; default 2^bits for unsigned types. `absent_raw`: the raw number that says
+    there is no value yet.
     """
 
     function: Literal[1, 2, 3, 4]
@@ -192,6 +193,7 @@ class RegisterItem(Item):
     word_order: Literal["big", "little"] = "big"
     scale: str = "1"
     rollover_raw: str | None = None
+    absent_raw: int | None = None
 
     @field_validator("scale", mode="before")
     @classmethod
@@ -255,7 +257,7 @@ class ItemMbus(Item):
         return Fraction(self.wraps_at) if self.wraps_at is not None and self.spec.kind is Kind.CUMULATIVE else None
 
 
-AnyItem = Item2007 | Item1997 | Item188 | RegisterItem
+AnyItem = Item2007 | Item1997 | Item188 | RegisterItem | ItemMbus
 
 
 class RegisterBlock(Record):

@@ -118,6 +118,7 @@ def _energies() -> list[Quantity]:
     ]
     for period, zh, en in (("daily", "日冻结", "daily freeze"), ("monthly", "月冻结", "monthly freeze")):
         rows += [energy(f"energy_active_forward_{c}_{period}", f"{zh}正向有功{z}电能", f"Forward active energy, {e}, {en}") for c, z, e in _TARIFFS]
+        rows += [energy(f"energy_active_total_{c}_{period}", f"{zh}组合有功{z}电能", f"Combined active energy, {e}, {en}") for c, z, e in _TARIFFS]
     rows += [energy(f"energy_active_forward_phase_{p}", f"{p.upper()}相正向有功电能", f"Forward active energy, phase {p.upper()}") for p in _PHASES]
     return rows
 
@@ -155,6 +156,7 @@ def _electrical() -> list[Quantity]:
             "Forward maximum demand, monthly freeze",
         ),
         now("demand_now", "mW", "kW", 6, "当前需量", "Demand of the period in progress"),
+        now("demand_reactive_now", "mvar", "kvar", 6, "当前无功需量", "Reactive demand of the period in progress"),
         now("power_active_average", "mW", "kW", 6, "一分钟平均功率", "Active power, mean of one minute"),
     ]
     rows += [now(f"phase_angle_{p}", "mdeg", "°", 3, f"{p.upper()}相相角", f"Phase angle, phase {p.upper()}") for p in _PHASES]

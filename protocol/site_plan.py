@@ -5,59 +5,34 @@ Ids are chosen by the plan, unique over the site and stable for ever: they are w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, field_validator
 
 from protocol.document import Location, parse_yaml
-from protocol.profile import DeviceKind
+from protocol.line_port import CONCENTRATOR_BAUDS, ConcentratorPort, DialledPort, LinePort, SerialPort, TcpClientPort, TcpServerPort, spoken_bytes
+from protocol.profile import REMEMBERED, DeviceKind
 from protocol.quantities import Medium
 from protocol.record import Record, Text
 
+__all__ = ["ConcentratorPort", "LinePort", "SerialPort", "TcpClientPort", "TcpServerPort"]  # what a plan is made of, wherever it is defined
+
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,62}$")]
 GatewayId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")]
-Port = Annotated[int, Field(ge=1, le=65535)]
 Role = Literal["intake", "main", "branch", "sub", "check"]
 Coefficient = Literal[1, -1]
 MAX_TERMS = 200  # inputs of a virtual point
 
 
-class SerialPort(Record):
-    """A local serial device file."""
-
-    kind: Literal["serial"]
-    path: str = Field(min_length=1)
-
-
-class TcpClientPort(Record):
-    """A serial server we dial: raw line bytes over TCP."""
-
-    kind: Literal["tcp_client"]
-    host: str = Field(min_length=1)
-    port: Port
-
-
-class TcpServerPort(Record):
-    """A DTU that dials in to us; its first bytes are `registration` (text), `heartbeat` bytes are dropped."""
-
-    kind: Literal["tcp_server"]
-    host: str = Field(min_length=1)
-    port: Port
-    registration: str = ""
-    heartbeat: str = ""
-
-
-LinePort = Annotated[SerialPort | TcpClientPort | TcpServerPort, Field(discriminator="kind")]
-
-
 class Device(Record):
-    """One device on a line. `address`: 12 digits (DL/T 645), 14 digits (CJ/T 188) or 1..247 (Modbus), as text.
+    """One device on a line. `address`, as text: 12 digits (DL/T 645), 14 (CJ/T 188), 8 or 1..250 (M-Bus secondary, primary), 1..247 (Modbus).
 
     `point`: the metering point it stands at (default: the device's own id); `ct`, `pt`: transformer ratios of the installation.
     `role`: what the point is in the tree of supply (default: sub; a check meter is in no sum); `upstream`: the point that measures this one too.
     `max_per_hour`: what can pass the meter in an hour at most, Wh or L of its own register, before the transformer ratios; default by medium.
-    `poll_s` overrides the profile's periods per group.
+    `poll_s` overrides the profile's periods per group. Groups of every profile: `freeze` (default: behind each end of the freeze's period), `events`
+    (hourly), `clock` (every six hours); 0 turns one of these off.
     """
 
     id: Id
@@ -72,6 +47,46 @@ class Device(Record):
     upstream: Id | None = None
     max_per_hour: int | None = Field(default=None, ge=1, lt=1 << 53)
     poll_s: dict[str, int] = {}
+
+    @field_validator("poll_s")
+    @classmethod
+    def _periods(cls, poll_s: dict[str, int]) -> dict[str, int]:
+        for group, period_s in poll_s.items():
+            least = 0 if group in REMEMBERED else 1
+            if not least <= period_s <= 86_400:
+                raise ValueError(f"group {group!r}: period {period_s} s is outside {least}..86400")
+        return poll_s
+
+    @property
+    def stands_at(self) -> str:
+        """The metering point it stands at."""
+        return self.point or self.id
+
+
+class ReportingDevice(Record):
+    """A meter with an IoT card that reports by itself: no gateway, no line. `address`: its number, as the profile's protocol writes addresses.
+
+    `via`: the one way its reports may come: webhook/SOURCE (a vendor's platform), mqtt, tcp or udp. A report is expected every `expects_every_h`
+    hours and is late `window_h` hours after that: meters spread their reports. Everything else as in Device.
+    """
+
+    ct: ClassVar[int] = 1
+    pt: ClassVar[int] = 1
+
+    id: Id
+    profile: str
+    address: str = Field(pattern=r"^\d{1,14}$")
+    place: Id
+    name: Text | None = None
+    point: Id | None = None
+    imei: str = Field(pattern=r"^\d{15}$")
+    iccid: str | None = Field(default=None, pattern=r"^[0-9A-F]{19,20}$")
+    via: str = Field(pattern=r"^(mqtt|tcp|udp|webhook/[a-z0-9][a-z0-9\-]{0,30})$")
+    expects_every_h: int = Field(default=24, ge=1, le=168)
+    window_h: int = Field(default=2, ge=0, le=48)
+    role: Role | None = None
+    upstream: Id | None = None
+    max_per_hour: int | None = Field(default=None, ge=1, lt=1 << 53)
 
     @property
     def stands_at(self) -> str:
@@ -136,13 +151,16 @@ class Site(Record):
 class VirtualFault(Record):
     """A fault a virtual device plays, always or from time to time (`share` of exchanges, seeded)."""
 
-    kind: Literal["dead", "slow", "noisy", "echoing", "wrong_checksum", "duplicate_address", "late_reply", "babbling"]
+    kind: Literal["dead", "slow", "noisy", "echoing", "wrong_checksum", "duplicate_address", "late_reply", "babbling", "gateway_timeout"]
     share: float = Field(default=1.0, gt=0, le=1)
     delay_ms: int = Field(default=0, ge=0, le=60_000)
 
 
 class VirtualDevice(Record):
-    """How one device behaves in a rehearsal. `registers`: captured register bytes, by identifier, answered as they are (hex)."""
+    """How one device behaves in a rehearsal. `registers`: captured register bytes, by identifier, answered as they are (hex).
+
+    `clock_offset_s`: how far its own clock is ahead when it is new; `motor_s`: how long its valve takes to move.
+    """
 
     device: Id
     load_w: int | None = Field(default=None, ge=0, le=10_000_000)
@@ -150,6 +168,8 @@ class VirtualDevice(Record):
     delay_ms: tuple[int, int] = (20, 60)
     faults: tuple[VirtualFault, ...] = ()
     registers: dict[str, str] = {}
+    clock_offset_s: int = Field(default=0, ge=-86_400, le=86_400)
+    motor_s: int = Field(default=0, ge=0, le=60)
 
 
 class Rehearsal(Record):
@@ -167,6 +187,7 @@ class SitePlan(Record):
     site: Site
     places: tuple[Place, ...]
     gateways: tuple[Gateway, ...]
+    reporting_devices: tuple[ReportingDevice, ...] = ()
     virtual_points: tuple[VirtualPoint, ...] = ()
     rehearsal: Rehearsal | None = None
 
@@ -176,6 +197,15 @@ class SitePlan(Record):
             for line in gateway.lines:
                 for device in line.devices:
                     yield gateway, line, device
+
+    def placed(self) -> Iterator[tuple[Location, Device | ReportingDevice]]:
+        """Everything that stands at a metering point, on a line or reporting by itself, with its path in the document."""
+        for g, gateway in enumerate(self.gateways):
+            for n, line in enumerate(gateway.lines):
+                for d, device in enumerate(line.devices):
+                    yield ("gateways", g, "lines", n, "devices", d), device
+        for index, reporting in enumerate(self.reporting_devices):
+            yield ("reporting_devices", index), reporting
 
 
 _ADAPTER: TypeAdapter[SitePlan] = TypeAdapter(SitePlan)
@@ -192,6 +222,7 @@ def problems(plan: SitePlan) -> Iterator[Problem]:
     yield from _place_problems(plan.places)
     yield from _gateway_problems(plan)
     yield from _device_problems(plan)
+    yield from _reporting_problems(plan)
     yield from _upstream_problems(plan)
     yield from _virtual_problems(plan)
     yield from _rehearsal_problems(plan)
@@ -199,8 +230,8 @@ def problems(plan: SitePlan) -> Iterator[Problem]:
 
 def medium_problems(plan: SitePlan, kinds: Mapping[str, DeviceKind]) -> Iterator[Problem]:
     """Where electricity and water are mixed in one tree or sum. `kinds`: profile -> what it is; devices of unknown profiles are passed over."""
-    media = {device.stands_at: medium_of(kinds[device.profile]) for _, _, device in plan.devices() if device.profile in kinds}
-    for path, device in _placed_devices(plan):
+    media = {device.stands_at: medium_of(kinds[device.profile]) for _, device in plan.placed() if device.profile in kinds}
+    for path, device in plan.placed():
         own, above = media.get(device.stands_at), media.get(device.upstream or "")
         if own and above and own is not above:
             yield (*path, "upstream"), f"point {device.stands_at!r} measures {own.value} and its upstream {device.upstream!r} {above.value}"
@@ -240,6 +271,33 @@ def _gateway_problems(plan: SitePlan) -> Iterator[Problem]:
             if line.id in lines:
                 yield ("gateways", index, "lines", position, "id"), f"line {line.id!r} stands twice in gateway {gateway.id!r}"
             lines.add(line.id)
+        for position, message in dial_in_problems(gateway.lines):
+            yield ("gateways", index, "lines", position, "port"), message
+
+
+def dial_in_problems(lines: Sequence[Line]) -> Iterator[tuple[int, str]]:
+    """What keeps the callers of one gateway's lines from being told apart, and serial settings a concentrator cannot do; by position of the line."""
+    doors: dict[tuple[str, int], set[tuple[object, ...]]] = {}
+    for position, line in enumerate(lines):
+        if not isinstance(line.port, TcpServerPort | ConcentratorPort):
+            continue
+        known = doors.setdefault((line.port.host, line.port.port), set())
+        caller = _caller(line.port)
+        door = f"{line.port.host}:{line.port.port}"
+        if caller in known:
+            yield position, f"line {line.id!r}: the same caller stands twice on {door}; two lines there need different registrations or channels"
+        elif known and ((b"",) in known or caller == (b"",)):
+            yield position, f"line {line.id!r}: several lines wait on {door}, so every DTU there needs a registration"
+        known.add(caller)
+        if isinstance(line.port, ConcentratorPort) and line.baud not in CONCENTRATOR_BAUDS:
+            yield position, f"line {line.id!r}: a concentrator cannot do {line.baud} baud; expected at most {CONCENTRATOR_BAUDS[-1]}"
+
+
+def _caller(port: DialledPort) -> tuple[object, ...]:
+    """What a caller, and the port behind a concentrator, is known by."""
+    if isinstance(port, ConcentratorPort):
+        return port.region, port.terminal, port.channel
+    return (spoken_bytes(port.registration),)
 
 
 def _device_problems(plan: SitePlan) -> Iterator[Problem]:
@@ -263,16 +321,30 @@ def _device_problems(plan: SitePlan) -> Iterator[Problem]:
                 addresses.add(int(device.address))
 
 
-def _placed_devices(plan: SitePlan) -> Iterator[tuple[Location, Device]]:
-    for g, gateway in enumerate(plan.gateways):
-        for n, line in enumerate(gateway.lines):
-            for d, device in enumerate(line.devices):
-                yield ("gateways", g, "lines", n, "devices", d), device
+def _reporting_problems(plan: SitePlan) -> Iterator[Problem]:
+    """A report is known by its IMEI or its meter number: neither may stand twice."""
+    places = {place.id for place in plan.places}
+    devices = {device.id for _, _, device in plan.devices()}
+    cards: set[str] = set()
+    numbers: set[int] = set()
+    for index, device in enumerate(plan.reporting_devices):
+        path: Location = ("reporting_devices", index)
+        if device.id in devices:
+            yield (*path, "id"), f"device {device.id!r} stands twice; ids are unique over the site"
+        if device.place not in places:
+            yield (*path, "place"), f"place {device.place!r} does not exist"
+        if device.imei in cards:
+            yield (*path, "imei"), f"IMEI {device.imei} stands twice; a report could be either's"
+        if int(device.address) in numbers:
+            yield (*path, "address"), f"meter number {device.address} stands twice among reporting_devices; a report could be either's"
+        devices.add(device.id)
+        cards.add(device.imei)
+        numbers.add(int(device.address))
 
 
 def _upstream_problems(plan: SitePlan) -> Iterator[Problem]:
-    above = {device.stands_at: device.upstream for _, _, device in plan.devices()}
-    for path, device in _placed_devices(plan):
+    above = {device.stands_at: device.upstream for _, device in plan.placed()}
+    for path, device in plan.placed():
         if device.upstream is None:
             continue
         if device.upstream not in above:
@@ -294,7 +366,7 @@ def circle_above(point: str, above: Mapping[str, str | None]) -> list[str]:
 
 def _virtual_problems(plan: SitePlan) -> Iterator[Problem]:
     places = {place.id for place in plan.places}
-    measured = {device.stands_at for _, _, device in plan.devices()}
+    measured = {device.stands_at for _, device in plan.placed()}
     taken = set(measured)
     for index, point in enumerate(plan.virtual_points):
         if point.id in taken:

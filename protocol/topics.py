@@ -9,6 +9,7 @@ from protocol.errors import TopicError
 
 PREFIX = "ce/v1"
 _GATEWAY = re.compile(r"[a-z0-9][a-z0-9\-]{0,62}")
+_IMEI = re.compile(r"[0-9]{15}")
 
 
 class Up(StrEnum):
@@ -68,6 +69,29 @@ def parse_up(topic: str) -> tuple[str, Up]:
     if len(parts) != 5 or "/".join(parts[:2]) != PREFIX or parts[3] != "up" or not _GATEWAY.fullmatch(parts[2]) or parts[4] not in _UP:
         raise TopicError(f"not a topic of the contract: {topic!r}", topic=topic)
     return parts[2], Up(parts[4])
+
+
+def iot_report(imei: str) -> str:
+    """Topic a meter with an IoT card reports on; its broker user is its IMEI."""
+    return f"{PREFIX}/iot/{imei}/report"
+
+
+def iot_command(imei: str) -> str:
+    """Topic such a meter hears commands on while it is awake."""
+    return f"{PREFIX}/iot/{imei}/command"
+
+
+def iot_report_filter(share: str) -> str:
+    """Subscription of central for the reports of all such meters, shared among its processes."""
+    return f"$share/{share}/{PREFIX}/iot/+/report"
+
+
+def parse_iot_report(topic: str) -> str:
+    """The IMEI of a report's topic; raise TopicError if it is not one."""
+    parts = topic.split("/")
+    if len(parts) != 5 or parts[:3] != [*PREFIX.split("/"), "iot"] or not _IMEI.fullmatch(parts[3]) or parts[4] != "report":
+        raise TopicError(f"not a topic of the contract: {topic!r}", topic=topic)
+    return parts[3]
 
 
 def parse_down(topic: str, gateway: str) -> tuple[Down, str | None]:

@@ -14,21 +14,24 @@ from pydantic import TypeAdapter
 
 from protocol.document import Location, Problem, parse_yaml
 from protocol.errors import ConfigError
-from protocol.profile import AnyProfile, Serial
+from protocol.profile import REMEMBERED, AnyProfile, DeviceKind, ProfileMbus, Serial
 from protocol.profile_items import Protocol
-from protocol.site_plan import Device, Line, SitePlan, medium_problems, problems
+from protocol.site_plan import Device, Line, ReportingDevice, SitePlan, medium_problems, problems
 
 _ADDRESS = {
     Protocol.DLT645_2007: (re.compile(r"\d{12}"), "12 digits"),
     Protocol.DLT645_1997: (re.compile(r"\d{12}"), "12 digits"),
     Protocol.CJT188: (re.compile(r"\d{14}"), "14 digits"),
     Protocol.MODBUS_RTU: (re.compile(r"[1-9]\d?|1\d\d|2[0-3]\d|24[0-7]"), "1 to 247, without leading zeros"),
+    Protocol.MBUS: (re.compile(r"\d{8}"), "8 digits, the secondary address"),
 }
+_MBUS_PRIMARY = (re.compile(r"[1-9]\d?|1\d\d|2[0-4]\d|250"), "1 to 250, without leading zeros")
 _REGISTER = {
     Protocol.DLT645_2007: (re.compile(r"[0-9A-F]{8}"), "8 hexadecimal digits"),
     Protocol.DLT645_1997: (re.compile(r"[0-9A-F]{4}"), "4 hexadecimal digits"),
     Protocol.CJT188: (re.compile(r"[0-9A-F]{4}"), "4 hexadecimal digits"),
     Protocol.MODBUS_RTU: (re.compile(r"[1-4]:0x[0-9A-F]{4}"), "FUNCTION:0xADDRESS, such as 4:0x0156"),
+    Protocol.MBUS: (re.compile(r"(?!)"), "no captured registers"),
 }
 _HEX = re.compile(r"([0-9A-Fa-f]{2})+")
 _ADAPTER: TypeAdapter[SitePlan] = TypeAdapter(SitePlan)
@@ -68,17 +71,28 @@ def _parse(text: str, name: str, check: Check) -> tuple[SitePlan | None, tuple[s
 
 
 def _profile_mistakes(plan: SitePlan, profiles: Mapping[str, AnyProfile]) -> Iterator[Problem]:
-    for path, line, device in _devices(plan):
+    for path, device in plan.placed():
         profile = profiles.get(device.profile)
         if profile is None:
             near = difflib.get_close_matches(device.profile, profiles, n=3, cutoff=0.4)
             hint = f"; near: {', '.join(near)}" if near else "; see docs/profiles.md"
             yield (*path, "profile"), f"profile {device.profile!r} does not exist{hint}"
             continue
-        pattern, expected = _ADDRESS[profile.protocol]
+        pattern, expected = _MBUS_PRIMARY if isinstance(profile, ProfileMbus) and profile.by == "primary" else _ADDRESS[profile.protocol]
         if not pattern.fullmatch(device.address):
             yield (*path, "address"), f"address {device.address!r}: {profile.protocol.value} expects {expected}"
-        for group in device.poll_s.keys() - profile.groups.keys():
+        if isinstance(device, ReportingDevice) and profile.kind is not DeviceKind.WATER_METER:
+            yield (*path, "profile"), f"{device.profile} is a {profile.kind.value}; only water meters report by themselves"
+    yield from _line_mistakes(plan, profiles)
+
+
+def _line_mistakes(plan: SitePlan, profiles: Mapping[str, AnyProfile]) -> Iterator[Problem]:
+    """What does not fit between a device and how its line asks it."""
+    for path, line, device in _devices(plan):
+        profile = profiles.get(device.profile)
+        if profile is None:
+            continue
+        for group in device.poll_s.keys() - profile.groups.keys() - set(REMEMBERED):
             yield (*path, "poll_s"), f"profile {device.profile} has no poll group {group!r}; it has {', '.join(profile.groups)}"
         if profile.protocol is Protocol.MODBUS_RTU and line.data_bits == 7:
             yield (*path, "profile"), "Modbus RTU needs 8 data bits; the line is set to 7"

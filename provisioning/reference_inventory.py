@@ -31,33 +31,29 @@ def _name(zh: str, en: str) -> Text:
     return Text(zh=zh, en=en)
 
 
-_PREPAID = "generic/dlt645_2007_single_phase_prepaid"
-_SINGLE = "generic/dlt645_2007_single_phase"
-_THREE = "generic/dlt645_2007_three_phase"
-_OLD_THREE = "generic/dlt645_1997_three_phase"
-_MODBUS_THREE = "sfere/pd194e_9s4"
-
 # Dorm rooms: one prepaid meter each, 11,003 behind 59 gateways; the makers' shares of the gateways follow their counts.
 DORM_METERS = (
-    (Meters(_name("常工电子", "Changgong"), 6746, _PREPAID, "2016"), 36),
-    (Meters(_name("正泰", "Chint"), 1524, _PREPAID, "2018"), 8),
-    (Meters(_name("盛帆", "Shengfan"), 2733, _PREPAID, "2019"), 15),
+    (Meters(_name("常工电子", "Changgong"), 6746, "changgong/dorm_prepaid", "2016"), 36),
+    (Meters(_name("正泰", "Chint"), 1524, "chint/ddsy_prepaid", "2018"), 8),
+    (Meters(_name("盛帆", "Shengfan"), 2733, "shengfan/dorm_prepaid", "2019"), 15),
 )
-DORM_WATER = Meters(_name("浪花", "Langhua"), 624, "generic/cjt188_cold_water", "7101")
+DORM_WATER = Meters(_name("浪花", "Langhua"), 624, "langhua/cold_water", "7101")
 
 # Teaching, laboratory and service buildings: 1,602 meters of eight makers behind 70 gateways.
 ENERGY_METERS = (
-    Meters(_name("常工电子", "Changgong"), 1163, _THREE, "2015"),
+    Meters(_name("常工电子", "Changgong"), 1163, "changgong/three_phase", "2015"),
     Meters(_name("安科瑞", "Acrel"), 185, "acrel/adl400", ""),
-    Meters(_name("丹东华通", "Dandong Huatong"), 29, _MODBUS_THREE, ""),
-    Meters(_name("南京同辉", "Nanjing Tonghui"), 110, _OLD_THREE, "2008"),
-    Meters(_name("上海广合", "Shanghai Guanghe"), 69, _OLD_THREE, "2006"),
-    Meters(_name("科广", "KG"), 12, _MODBUS_THREE, ""),
-    Meters(_name("上海双宾", "Shanghai Shuangbin"), 33, _SINGLE, "2011"),
-    Meters(_name("杭州坦凌", "Hangzhou Tanling"), 1, _SINGLE, "2012"),
+    Meters(_name("丹东华通", "Dandong Huatong"), 29, "huatong/pd194_map_a", ""),
+    Meters(_name("南京同辉", "Nanjing Tonghui"), 110, "tonghui/three_phase", "2008"),
+    Meters(_name("上海广合", "Shanghai Guanghe"), 69, "guanghe/three_phase_1997", "2006"),
+    Meters(_name("科广", "KG"), 12, "kg/three_phase", "2013"),
+    Meters(_name("上海双宾", "Shanghai Shuangbin"), 33, "shuangbin/single_phase", "2011"),
+    Meters(_name("杭州坦凌", "Hangzhou Tanling"), 1, "tanling/single_phase", "2012"),
 )
-# The real ones report over an IoT card. Here they stand on the gateways' lines, so that their load is there.
-ENERGY_WATER = Meters(_name("南京迈拓", "Nanjing Maituo"), 182, "generic/cjt188_cold_water", "5201")
+# They report over an IoT card through the maker's platform; the leading digits of their IMEIs are of no real card.
+ENERGY_WATER = Meters(_name("南京迈拓", "Nanjing Maituo"), 182, "maituo/nb_cold_water", "5201")
+ENERGY_WATER_IMEI = "86000000"
+ENERGY_WATER_VIA = "webhook/maituo"
 ENERGY_GATEWAYS = 70
 
 ENERGY_BUILDINGS = (

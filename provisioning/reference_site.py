@@ -10,7 +10,7 @@ from protocol.errors import ConfigError
 from protocol.profile import AnyProfile, Serial
 from protocol.profile_items import Protocol
 from protocol.record import Text
-from protocol.site_plan import Device, Gateway, Line, Place, Rehearsal, SerialPort, Site, SitePlan
+from protocol.site_plan import Device, Gateway, Line, Place, Rehearsal, ReportingDevice, SerialPort, Site, SitePlan
 from provisioning import reference_inventory as inventory
 from provisioning.reference_inventory import Meters
 
@@ -27,11 +27,18 @@ class _Unit:
 
 
 def reference_site(profiles: Mapping[str, AnyProfile]) -> SitePlan:
-    """Return the plan: 183 gateways, about 13,400 devices. Raise ConfigError if a profile is missing."""
+    """Return the plan: 183 gateways, 13,508 devices on lines, 182 that report by themselves. Raise ConfigError if a profile is missing."""
     places = [Place(id="campus", kind="campus", name=Text(zh="参考大学", en="Reference University"))]
     gateways = [*_dorms(places, profiles), *_energy(places, profiles), *_classrooms(places, profiles)]
     site = Site(id="reference", name=Text(zh="参考大学", en="Reference University"))
-    return SitePlan(schema=1, site=site, places=tuple(places), gateways=tuple(gateways), rehearsal=Rehearsal(seed=1))
+    return SitePlan(
+        schema=1,
+        site=site,
+        places=tuple(places),
+        gateways=tuple(gateways),
+        reporting_devices=tuple(_energy_water(profiles)),
+        rehearsal=Rehearsal(seed=1),
+    )
 
 
 def _dorms(places: list[Place], profiles: Mapping[str, AnyProfile]) -> Iterator[Gateway]:
@@ -59,15 +66,11 @@ def _dorms(places: list[Place], profiles: Mapping[str, AnyProfile]) -> Iterator[
 
 def _energy(places: list[Place], profiles: Mapping[str, AnyProfile]) -> Iterator[Gateway]:
     """70 gateways in 35 buildings; one run of meters after the other, each in a room, the first of a floor in its switch room."""
-    buildings = [
-        (f"{kind.id}-{n}", _numbered(kind.name, n, kind.count), kind.floors) for kind in inventory.ENERGY_BUILDINGS for n in range(1, kind.count + 1)
-    ]
+    buildings = _energy_buildings()
     meters = iter([(maker, number) for maker in inventory.ENERGY_METERS for number in range(1, maker.count + 1)])
     total = sum(maker.count for maker in inventory.ENERGY_METERS)
-    shares, waters = _shares(total, inventory.ENERGY_GATEWAYS), _shares(inventory.ENERGY_WATER.count, inventory.ENERGY_GATEWAYS)
-    water_numbers = iter(range(1, inventory.ENERGY_WATER.count + 1))
     main = ""
-    for index, count in enumerate(shares):
+    for index, count in enumerate(_shares(total, inventory.ENERGY_GATEWAYS)):
         building, name, storeys = buildings[index // 2]
         if index % 2 == 0:
             places += _building(building, name, storeys)
@@ -77,12 +80,32 @@ def _energy(places: list[Place], profiles: Mapping[str, AnyProfile]) -> Iterator
         units = [_unit(maker, number, f"e-{room.id}", room.id, profiles) for room, (maker, number) in zip(rooms, islice(meters, count), strict=True)]
         if index % 2 == 0:
             main = units[0].device.id
-        units = [_below(unit, main) for unit in units]
-        entry = f"{building}-f{floors[0]}"
-        units += [
-            _unit(inventory.ENERGY_WATER, number, f"w-{building}-{number:03}", entry, profiles) for number in islice(water_numbers, waters[index])
-        ]
-        yield _gateway(f"gw-{index + 60:03}", entry, units)
+        yield _gateway(f"gw-{index + 60:03}", f"{building}-f{floors[0]}", [_below(unit, main) for unit in units])
+
+
+def _energy_water(profiles: Mapping[str, AnyProfile]) -> Iterator[ReportingDevice]:
+    """182 water meters at the entries of the same buildings; each reports over its own IoT card."""
+    numbers = iter(range(1, inventory.ENERGY_WATER.count + 1))
+    buildings = _energy_buildings()
+    for (building, _, _), count in zip(buildings, _shares(inventory.ENERGY_WATER.count, len(buildings)), strict=True):
+        for number in islice(numbers, count):
+            device = _unit(inventory.ENERGY_WATER, number, f"w-{building}-{number:03}", f"{building}-f1", profiles).device
+            yield ReportingDevice(
+                id=device.id,
+                profile=device.profile,
+                address=device.address,
+                place=device.place,
+                name=device.name,
+                imei=f"{inventory.ENERGY_WATER_IMEI}{number:07}",
+                via=inventory.ENERGY_WATER_VIA,
+            )
+
+
+def _energy_buildings() -> list[tuple[str, Text, int]]:
+    """Id, name and floors of each building with a gateway of the energy system."""
+    return [
+        (f"{kind.id}-{n}", _numbered(kind.name, n, kind.count), kind.floors) for kind in inventory.ENERGY_BUILDINGS for n in range(1, kind.count + 1)
+    ]
 
 
 def _classrooms(places: list[Place], profiles: Mapping[str, AnyProfile]) -> Iterator[Gateway]:

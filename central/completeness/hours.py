@@ -40,6 +40,11 @@ class _Series:
 
 
 @dataclass(frozen=True, slots=True)
+class _Period:
+    period_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Register:
     register: str
 
@@ -52,7 +57,8 @@ def series_hours(conn: Connection, profiles: Profiles, device: str, quantity: st
     view = get_device(conn, device)
     profile = profiles.get(view.profile)
     wanted = quantity or _register(conn, view, profile)
-    period_ms = period_s(profile, view.poll_s, wanted) * 1000
+    reporting = rows(conn, _SQL["reporting_period"], _Period, device=device)
+    period_ms = (reporting[0].period_s if reporting else period_s(profile, view.poll_s, wanted)) * 1000
     hours: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
     if to_ms - from_ms > MAX_DAYS * 24 * HOUR_MS:
         raise Refused(f"at most {MAX_DAYS} days can be looked at hour by hour; ask for a part")

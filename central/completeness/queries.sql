@@ -14,7 +14,8 @@ with wanted as (
     from standing as t join device as d on d.code = t.device
     left join completeness_day as k on k.day = t.day and k.device = t.device
     left join lateral (
-        select w.quantity, coalesce(nullif((d.poll_s ->> w.poll_group)::integer, 0), w.period_s) as period_s
+        select w.quantity, coalesce((select 3600 * m.every_h from iot_meter as m where m.device = d.code and d.gateway is null),
+            nullif((d.poll_s ->> w.poll_group)::integer, 0), w.period_s) as period_s
         from wanted as w left join series as s on s.device = d.code and s.quantity = w.quantity
         where w.profile = d.profile
         order by coalesce(w.quantity = t.register, false) desc, s.id is not null desc, w.rank limit 1
@@ -112,3 +113,6 @@ select i.register from installation as i where i.device = %(device)s and i.regis
 
 -- name: series
 select id as series_id from series where device = %(device)s and quantity = %(quantity)s;
+
+-- name: reporting_period
+select 3600 * m.every_h as period_s from iot_meter as m join device as d on d.code = m.device where m.device = %(device)s and d.gateway is null;

@@ -250,7 +250,7 @@ class _MarkRow:
 @dataclass(frozen=True, slots=True)
 class _StayRow:
     point_id: int
-    gateway: str
+    gateway: str | None
     series_id: int | None
     medium: str
     from_ms: int
@@ -268,4 +268,4 @@ class _StayRow:
         ratio = Fraction(self.ct * self.pt * self.numerator, self.denominator)
         limit = self.max_per_hour or MAX_PER_HOUR[self.medium]
         stay = Stay(self.from_ms, self.until_ms, ratio, limit, self.opening, self.closing, self.rollover)
-        return PointStay(self.point_id, self.series_id, self.medium, stay, tuple(clocks.get(self.gateway, ())))
+        return PointStay(self.point_id, self.series_id, self.medium, stay, tuple(clocks.get(self.gateway or "", ())))

@@ -14,6 +14,14 @@ begin
 end
 $$;
 
+CREATE FUNCTION public.heard_within(of_device text, of_gateway text, usual_s integer, reports integer) RETURNS interval
+    LANGUAGE sql STABLE
+    AS $$
+    select case when of_gateway is null
+        then coalesce((select (reports * m.every_h + m.window_h) * interval '1 hour' from iot_meter as m where m.device = of_device), usual_s * interval '1 second')
+        else usual_s * interval '1 second' end
+$$;
+
 CREATE FUNCTION public.hold_horizon(OUT packed_before timestamp with time zone, OUT kept_from timestamp with time zone) RETURNS record
     LANGUAGE plpgsql
     AS $$
@@ -399,14 +407,17 @@ CREATE TABLE public.device (
     kind text NOT NULL,
     address text NOT NULL,
     place text NOT NULL,
-    gateway text NOT NULL,
-    line text NOT NULL,
+    gateway text,
+    line text,
     name_zh text NOT NULL,
     name_en text NOT NULL,
     poll_s jsonb DEFAULT '{}'::jsonb NOT NULL,
     "position" integer NOT NULL,
-    removed_at timestamp with time zone
+    removed_at timestamp with time zone,
+    CONSTRAINT device_on_a_line_or_none CHECK (((gateway IS NULL) = (line IS NULL)))
 );
+
+COMMENT ON COLUMN public.device.gateway IS 'null: nobody asks it, it reports by itself (iot_meter)';
 
 CREATE TABLE public.device_status (
     device text NOT NULL,
@@ -656,6 +667,105 @@ ALTER TABLE public.installation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE public.iot_command (
+    id bigint NOT NULL,
+    key text NOT NULL,
+    device text NOT NULL,
+    kind text NOT NULL,
+    arguments jsonb NOT NULL,
+    reason text NOT NULL,
+    requested_by text NOT NULL,
+    requested_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    state text DEFAULT 'queued'::text NOT NULL,
+    attempts integer DEFAULT 0 NOT NULL,
+    sent_at timestamp with time zone,
+    answer text,
+    settled_at timestamp with time zone,
+    CONSTRAINT iot_command_check CHECK ((expires_at > requested_at)),
+    CONSTRAINT iot_command_kind_check CHECK ((kind = ANY (ARRAY['valve_open'::text, 'valve_close'::text, 'read_history'::text, 'set_report_period'::text]))),
+    CONSTRAINT iot_command_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'sent'::text, 'confirmed'::text, 'expired'::text, 'refused'::text, 'cancelled'::text])))
+);
+
+COMMENT ON COLUMN public.iot_command.sent_at IS 'when it was first handed over; only what a meter says of a later time confirms it';
+
+ALTER TABLE public.iot_command ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.iot_command_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.iot_meter (
+    device text NOT NULL,
+    number text NOT NULL,
+    imei text NOT NULL,
+    iccid text,
+    via text NOT NULL,
+    every_h integer NOT NULL,
+    window_h integer NOT NULL,
+    "position" integer NOT NULL,
+    registered_at timestamp with time zone DEFAULT now() NOT NULL,
+    removed_at timestamp with time zone,
+    silent_told_at timestamp with time zone,
+    CONSTRAINT iot_meter_every_h_check CHECK (((every_h >= 1) AND (every_h <= 168))),
+    CONSTRAINT iot_meter_imei_check CHECK ((imei ~ '^[0-9]{15}$'::text)),
+    CONSTRAINT iot_meter_via_check CHECK ((via ~ '^(mqtt|tcp|udp|webhook/[a-z0-9][a-z0-9-]{0,30})$'::text)),
+    CONSTRAINT iot_meter_window_h_check CHECK (((window_h >= 0) AND (window_h <= 48)))
+);
+
+COMMENT ON COLUMN public.iot_meter.number IS 'the device''s address without leading zeros: what a report without IMEI is known by';
+
+COMMENT ON COLUMN public.iot_meter.via IS 'the one way its reports may come; webhook/SOURCE names the key they are signed with';
+
+COMMENT ON COLUMN public.iot_meter.silent_told_at IS 'when event iot.silent was raised; null: it reports, or nobody was told yet';
+
+CREATE TABLE public.iot_nonce (
+    source text NOT NULL,
+    nonce text NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
+);
+
+CREATE TABLE public.iot_report (
+    id bigint NOT NULL,
+    device text NOT NULL,
+    digest bytea NOT NULL,
+    via text NOT NULL,
+    measured_at timestamp with time zone NOT NULL,
+    reported_at timestamp with time zone NOT NULL,
+    received_at timestamp with time zone NOT NULL,
+    report jsonb NOT NULL,
+    raw text NOT NULL
+);
+
+COMMENT ON TABLE public.iot_report IS 'what meters said, as it came; old ones go by setting iot.keep_report_days';
+
+COMMENT ON COLUMN public.iot_report.digest IS 'SHA-256 of what the meter said without how it was carried: the same report again is counted, not stored';
+
+ALTER TABLE public.iot_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME public.iot_report_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE public.iot_state (
+    device text NOT NULL,
+    last_report_at timestamp with time zone NOT NULL,
+    measured_at timestamp with time zone NOT NULL,
+    state jsonb NOT NULL,
+    firmware text,
+    reports bigint DEFAULT 0 NOT NULL,
+    repeats bigint DEFAULT 0 NOT NULL
+)
+WITH (fillfactor='60');
+
+COMMENT ON COLUMN public.iot_state.state IS 'newest value by quantity, base units; an older report that comes late changes nothing here';
 
 CREATE SEQUENCE public.leader_epoch
     START WITH 1
@@ -1150,6 +1260,33 @@ ALTER TABLE ONLY public.installation
 ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.iot_command
+    ADD CONSTRAINT iot_command_key_key UNIQUE (key);
+
+ALTER TABLE ONLY public.iot_command
+    ADD CONSTRAINT iot_command_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.iot_meter
+    ADD CONSTRAINT iot_meter_one_a_card EXCLUDE USING btree (imei WITH =) WHERE ((removed_at IS NULL)) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY public.iot_meter
+    ADD CONSTRAINT iot_meter_one_a_number EXCLUDE USING btree (number WITH =) WHERE ((removed_at IS NULL)) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY public.iot_meter
+    ADD CONSTRAINT iot_meter_pkey PRIMARY KEY (device);
+
+ALTER TABLE ONLY public.iot_nonce
+    ADD CONSTRAINT iot_nonce_pkey PRIMARY KEY (source, nonce);
+
+ALTER TABLE ONLY public.iot_report
+    ADD CONSTRAINT iot_report_device_digest_key UNIQUE (device, digest);
+
+ALTER TABLE ONLY public.iot_report
+    ADD CONSTRAINT iot_report_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.iot_state
+    ADD CONSTRAINT iot_state_pkey PRIMARY KEY (device);
+
 ALTER TABLE ONLY public.line
     ADD CONSTRAINT line_pkey PRIMARY KEY (gateway, code);
 
@@ -1269,6 +1406,18 @@ CREATE INDEX gateway_gap_open ON public.gateway_gap USING btree (gateway, genera
 
 CREATE INDEX gateway_replacement_gateway ON public.gateway_replacement USING btree (gateway);
 
+CREATE INDEX iot_command_device ON public.iot_command USING btree (device, id DESC);
+
+CREATE UNIQUE INDEX iot_command_one_valve ON public.iot_command USING btree (device) WHERE ((state = ANY (ARRAY['queued'::text, 'sent'::text])) AND (kind = ANY (ARRAY['valve_open'::text, 'valve_close'::text])));
+
+CREATE INDEX iot_command_open ON public.iot_command USING btree (device, id) WHERE (state = ANY (ARRAY['queued'::text, 'sent'::text]));
+
+CREATE INDEX iot_nonce_seen ON public.iot_nonce USING btree (seen_at);
+
+CREATE INDEX iot_report_newest ON public.iot_report USING btree (device, reported_at DESC);
+
+CREATE INDEX iot_report_received ON public.iot_report USING brin (received_at);
+
 CREATE INDEX login_failure_last ON public.login_failure USING btree (last_at);
 
 CREATE INDEX place_parent ON public.place USING btree (parent);
@@ -1298,6 +1447,8 @@ CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON public.audit FOR EACH STATEM
 CREATE TRIGGER closed_figure_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.closed_figure FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER closed_place_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.closed_place FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER iot_report_append_only BEFORE UPDATE OR TRUNCATE ON public.iot_report FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER ratio_correction_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.ratio_correction FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
@@ -1369,6 +1520,18 @@ ALTER TABLE ONLY public.installation
 
 ALTER TABLE ONLY public.installation
     ADD CONSTRAINT installation_point_fkey FOREIGN KEY (point) REFERENCES public.metering_point(code);
+
+ALTER TABLE ONLY public.iot_command
+    ADD CONSTRAINT iot_command_device_fkey FOREIGN KEY (device) REFERENCES public.device(code);
+
+ALTER TABLE ONLY public.iot_meter
+    ADD CONSTRAINT iot_meter_device_fkey FOREIGN KEY (device) REFERENCES public.device(code);
+
+ALTER TABLE ONLY public.iot_report
+    ADD CONSTRAINT iot_report_device_fkey FOREIGN KEY (device) REFERENCES public.device(code);
+
+ALTER TABLE ONLY public.iot_state
+    ADD CONSTRAINT iot_state_device_fkey FOREIGN KEY (device) REFERENCES public.device(code);
 
 ALTER TABLE ONLY public.line
     ADD CONSTRAINT line_gateway_fkey FOREIGN KEY (gateway) REFERENCES public.gateway(code);

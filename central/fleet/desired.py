@@ -10,10 +10,12 @@ from typing import Any
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows, run
 from protocol.messages import LinesDocument, encode_record
+from protocol.site_plan import Site
 from protocol.topics import Down, down
 
 _SQL = load_statements("central.fleet")
 LINES = "lines"
+_DEFAULT_ZONE = str(Site.model_fields["timezone"].default)
 Publish = Callable[[str, bytes], bool]
 
 
@@ -45,11 +47,16 @@ class _Version:
     sha256: str
 
 
-def refresh_documents(conn: Connection, gateways: Collection[str] | None = None) -> list[str]:
-    """Recompute the `lines` document of some gateways (None: all) in the caller's transaction; returns those whose document changed."""
-    chosen = None if gateways is None else list(gateways)
+def refresh_documents(conn: Connection, gateways: Collection[str | None] | None = None) -> list[str]:
+    """Recompute the `lines` document of some gateways (None: all) in the caller's transaction; returns those whose document changed.
+
+    A None among the gateways is that of a device that reports by itself; it has no document.
+    """
+    chosen = None if gateways is None else [gateway for gateway in gateways if gateway is not None]
     known = {row.gateway: row for row in rows(conn, _SQL["document_versions"], _Version, document=LINES)}
-    return [row.gateway for row in rows(conn, _SQL["registered_lines"], _Registered, gateways=chosen) if _refresh(conn, row, known.get(row.gateway))]
+    zone = _timezone(conn)
+    registered = rows(conn, _SQL["registered_lines"], _Registered, gateways=chosen)
+    return [row.gateway for row in registered if _refresh(conn, row, known.get(row.gateway), zone)]
 
 
 def publish_documents(conn: Connection, publish: Publish, published: set[str]) -> int:
@@ -65,9 +72,15 @@ def publish_documents(conn: Connection, publish: Publish, published: set[str]) -
     return count
 
 
-def _refresh(conn: Connection, row: _Registered, known: _Version | None) -> bool:
+def _timezone(conn: Connection) -> str | None:
+    """The site's time zone as documents tell it: None for the default one, which is left out."""
+    row = conn.execute(_SQL["site_timezone"]).fetchone()
+    return row[0] if row and row[0] != _DEFAULT_ZONE else None
+
+
+def _refresh(conn: Connection, row: _Registered, known: _Version | None, zone: str | None) -> bool:
     version = known.version + 1 if known else 1
-    document = LinesDocument.model_validate({"gateway": row.gateway, "version": version, "lines": row.lines})
+    document = LinesDocument.model_validate({"gateway": row.gateway, "version": version, "timezone": zone, "lines": row.lines})
     sha256 = hashlib.sha256(encode_record(document.model_copy(update={"version": 1}))).hexdigest()
     if known and known.sha256 == sha256:
         return False

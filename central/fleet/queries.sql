@@ -14,6 +14,9 @@ where %(gateways)s::text[] is null or g.code = any(%(gateways)s)
 group by g.code
 order by g.code;
 
+-- name: site_timezone
+select summary -> 'site' ->> 'timezone' as timezone from site_plan order by version desc limit 1;
+
 -- name: document_versions
 select gateway, version, sha256 from desired_document where document = %(document)s;
 

@@ -15,6 +15,7 @@ from central.db.statements import load_statements, run
 from central.fleet.gateways import fleet_filters
 from central.fleet.listener import Listener
 from central.ingest.replay import replay
+from central.iot.rounds import IotRounds
 from central.mqtt.session import Session
 from central.settings import JobsSettings
 from central.storage.rounds import StorageRounds
@@ -41,6 +42,7 @@ def lead_rounds(central: Central, client_id: str, stop: threading.Event, still_l
 def _rounds(central: Central, listener: Listener, stop: threading.Event, still_leader: Callable[[], None]) -> None:
     replayed_plan = 0
     storage = StorageRounds(central.settings.storage, central.clock)
+    iot = IotRounds(central.settings.iot.keep_report_days, central.clock)
     completeness = CompletenessRounds(expectations(load_profiles()), central.clock)
     purged_at = minded_at = -_PURGE_EVERY_S
     while not stop.is_set():
@@ -50,6 +52,7 @@ def _rounds(central: Central, listener: Listener, stop: threading.Event, still_l
             listener.tell(central.pool)
             replayed_plan = _replay_after_import(central, replayed_plan)
             completeness.turn(central.pool)
+            iot.turn(central.pool)
             if time.monotonic() - minded_at >= _GAPS_EVERY_S:
                 minded_at = time.monotonic()
                 listener.ask_again(central.pool, int(central.clock() * 1000))

@@ -49,7 +49,7 @@ class _Entry:
     read: int
     taken_by: str | None
     old_elsewhere: str | None
-    gateways: list[str]
+    gateways: list[str | None]
 
 
 def cancel_replacement(conn: Connection, replacement: int, reason: str, actor: str, now_ms: int, preview: bool = False) -> Cancelled:
@@ -65,6 +65,8 @@ def cancel_replacement(conn: Connection, replacement: int, reason: str, actor: s
         run(conn, _SQL["reopen_stay"], installation=entry.old_installation)
         run(conn, _SQL["remove_device"], keys=[entry.new_device])
         run(conn, _SQL["restore_device"], code=entry.old_device)
+        run(conn, _SQL["remove_reporter"], keys=[entry.new_device])
+        run(conn, _SQL["restore_reporter"], device=entry.old_device)
         run(conn, _SQL["note_cancelled"], id=replacement, actor=actor, reason=reason)
         refresh_documents(conn, entry.gateways)
         run(conn, _SQL["notify_registry"])

@@ -62,7 +62,7 @@ class _Stay:
     installation: int
     point: str
     device: str
-    gateway: str
+    gateway: str | None
     installed_at_ms: int
     removed_at_ms: int | None
     ct: int

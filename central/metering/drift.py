@@ -11,7 +11,7 @@ import orjson
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows, run
 from protocol.document import Problem
-from protocol.site_plan import Device, SitePlan
+from protocol.site_plan import Device, ReportingDevice, SitePlan
 
 _SQL = load_statements("central.metering")
 _NEXT = "export the present plan with GET /api/v1/site-plan and edit that"
@@ -50,14 +50,12 @@ def edits(conn: Connection) -> dict[str, list[Edit]]:
 
 def drift_problems(plan: SitePlan, noted: Mapping[str, Sequence[Edit]]) -> Iterator[Problem]:
     """Devices of a plan that still stand as they did before a change."""
-    for g, gateway in enumerate(plan.gateways):
-        for n, line in enumerate(gateway.lines):
-            for d, device in enumerate(line.devices):
-                for edit in _undone(device, noted.get(device.stands_at, ())):
-                    yield ("gateways", g, "lines", n, "devices", d, "id"), f"{edit.what} ({edit.told_at}); this plan is older: {_NEXT}"
+    for path, device in plan.placed():
+        for edit in _undone(device, noted.get(device.stands_at, ())):
+            yield (*path, "id"), f"{edit.what} ({edit.told_at}); this plan is older: {_NEXT}"
 
 
-def _undone(device: Device, edits_here: Sequence[Edit]) -> Iterator[Edit]:
+def _undone(device: Device | ReportingDevice, edits_here: Sequence[Edit]) -> Iterator[Edit]:
     """For each kind of change the newest that the plan does not know of: it says what was before, and not what is now."""
     newest = {edit.kind: edit for edit in edits_here}
     for kind, last in newest.items():
@@ -66,7 +64,7 @@ def _undone(device: Device, edits_here: Sequence[Edit]) -> Iterator[Edit]:
             yield before[-1]
 
 
-def _says(device: Device, facts: Mapping[str, Any]) -> bool:
+def _says(device: Device | ReportingDevice, facts: Mapping[str, Any]) -> bool:
     tree = {"place": device.place, "upstream": device.upstream, "role": device.role or "sub"}
     planned = {"device": device.id, "ct": device.ct, "pt": device.pt, **tree}
     return all(planned[name] == value for name, value in facts.items())

@@ -27,6 +27,7 @@ def export_site_plan(conn: Connection) -> str:
     present = {kind: _present(conn, kind) for kind in KINDS}
     stays = {stay.device: stay for stay in rows(conn, _SQL["present_stays"], Stay)}
     points = {row["code"]: row for row in present["point"]}
+    cards = {row["device"]: row for row in present["reporter"]}
     devices: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in present["device"]:
         devices[row["gateway"], row["line"]].append(_device(row, stays.get(row["code"]), points))
@@ -38,6 +39,9 @@ def export_site_plan(conn: Connection) -> str:
         "site": site[0],
         "places": [_place(row) for row in present["place"]],
         "gateways": [{"id": row["code"], "name": _name(row), "place": row["place"], "lines": lines[row["code"]]} for row in present["gateway"]],
+        "reporting_devices": [
+            _reporting(row, cards[row["code"]], stays.get(row["code"]), points) for row in present["device"] if row["code"] in cards
+        ],
         "virtual_points": [_virtual(row) for row in present["point"] if row["role"] == "virtual"],
     }
     return plan_text(SitePlan.model_validate(document))
@@ -64,6 +68,13 @@ def _device(row: Row, stay: Stay | None, points: Mapping[str, Row]) -> dict[str,
     role = None if point["role"] == "sub" else point["role"]
     at = None if stay.point == row["code"] else stay.point
     return device | {"point": at, "ct": stay.ct, "pt": stay.pt, "role": role, "upstream": point["upstream"], "max_per_hour": stay.max_per_hour}
+
+
+def _reporting(row: Row, card: Row, stay: Stay | None, points: Mapping[str, Row]) -> dict[str, Any]:
+    """A device without a line, with its card."""
+    device = {name: value for name, value in _device(row, stay, points).items() if name not in ("poll_s", "ct", "pt")}
+    device |= {"imei": card["imei"], "iccid": card["iccid"], "via": card["via"]}
+    return device | {"expects_every_h": card["every_h"], "window_h": card["window_h"]}
 
 
 def _virtual(row: Row) -> dict[str, Any]:

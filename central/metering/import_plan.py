@@ -20,9 +20,10 @@ from central.metering.meters import Models, shipped_models
 from central.metering.model import Change, PlanDiff, PlanRow
 from central.metering.positions import Position, place_points, set_terms
 from central.metering.registry import KINDS, Difference, Kind, Row, Rows, Stay, corrections, differences, moves, planned, planned_stays
-from protocol.document import Location, parse_yaml
+from protocol.document import parse_yaml
 from protocol.errors import Conflict
-from protocol.site_plan import Problem, Site, SitePlan, medium_problems, problems
+from protocol.profile import DeviceKind
+from protocol.site_plan import Problem, ReportingDevice, Site, SitePlan, medium_problems, problems
 
 _SQL = load_statements("central.metering")
 _ADAPTER: TypeAdapter[SitePlan] = TypeAdapter(SitePlan)
@@ -57,9 +58,10 @@ def import_site_plan(conn: Connection, text: str, name: str, actor: str, preview
             _write(conn, difference, plan)
         _move(conn, ended, begun)
         _correct(conn, [after for _, after in corrected], known)
-        refresh_documents(conn)
+        kept = _remember(conn, text, name, actor, diff, plan.site)
+        refresh_documents(conn)  # they carry the site's time zone
         run(conn, _SQL["notify_registry"])
-        return _remember(conn, text, name, actor, diff, plan.site)
+        return kept
 
 
 def _problems(plan: SitePlan, known: Models, noted: Mapping[str, Sequence[Edit]]) -> Iterator[Problem]:
@@ -70,18 +72,14 @@ def _problems(plan: SitePlan, known: Models, noted: Mapping[str, Sequence[Edit]]
     if not _is_zone(plan.site.timezone):
         yield ("site", "timezone"), f"{plan.site.timezone!r} is no time zone; expected a name such as Asia/Shanghai"
     stands: dict[str, str] = {}
-    for g, gateway in enumerate(plan.gateways):
-        for n, line in enumerate(gateway.lines):
-            for d, device in enumerate(line.devices):
-                path: Location = ("gateways", g, "lines", n, "devices", d)
-                if device.profile not in known:
-                    yield (*path, "profile"), f"there is no device profile {device.profile!r}; list them with: python -m firmware_profiles"
-                if device.stands_at in stands:
-                    yield (
-                        (*path, "point"),
-                        f"devices {stands[device.stands_at]!r} and {device.id!r} stand at one metering point, {device.stands_at!r}",
-                    )
-                stands[device.stands_at] = device.id
+    for path, device in plan.placed():
+        if device.profile not in known:
+            yield (*path, "profile"), f"there is no device profile {device.profile!r}; list them with: python -m firmware_profiles"
+        elif isinstance(device, ReportingDevice) and known[device.profile].kind is not DeviceKind.WATER_METER:
+            yield (*path, "profile"), f"{device.profile} is a {known[device.profile].kind.value}; only water meters report by themselves"
+        if device.stands_at in stands:
+            yield (*path, "point"), f"devices {stands[device.stands_at]!r} and {device.id!r} stand at one metering point, {device.stands_at!r}"
+        stands[device.stands_at] = device.id
 
 
 def _is_zone(name: str) -> bool:
@@ -99,15 +97,24 @@ def _present(conn: Connection, kind: Kind) -> Rows:
 
 def _summary(found: Sequence[Difference], virtual: Collection[str], stays: _Stays, total: int, preview: bool) -> PlanDiff:
     ended, begun, corrected = stays
-    told = [row for difference in found for row in (_point_rows(difference, virtual) if difference.kind == "point" else difference.told)]
+    told = [row for difference in found for row in _told(difference, virtual)]
     replaced = {stay.point for stay in ended} & {stay.point for stay in begun}
     told += [PlanRow("installation", stay.point, Change.UPDATED, _stay_fields(stay, ended)) for stay in begun if stay.point in replaced]
     told += [PlanRow("installation", after.point, Change.UPDATED, _changed(before, after, _STAY_FACTS)) for before, after in corrected]
     told += [PlanRow("installation", stay.point, Change.CREATED) for stay in begun if stay.point not in replaced]
     told += [PlanRow("installation", stay.point, Change.REMOVED) for stay in ended if stay.point not in replaced]
-    unchanged = sum(difference.unchanged for difference in found if difference.kind != "point") + total - len(begun) - len(corrected)
+    alike = sum(difference.unchanged for difference in found if difference.kind not in ("point", "reporter"))
+    unchanged = alike + total - len(begun) - len(corrected)
     counts = {change: sum(row.change is change for row in told) for change in Change}
     return PlanDiff(counts[Change.CREATED], counts[Change.UPDATED], unchanged, counts[Change.REMOVED], tuple(told), preview)
+
+
+def _told(difference: Difference, virtual: Collection[str]) -> Sequence[PlanRow]:
+    if difference.kind == "point":
+        return _point_rows(difference, virtual)
+    if difference.kind == "reporter":  # comes and goes with its device
+        return [row for row in difference.told if row.change is Change.UPDATED and "removed" not in row.fields]
+    return difference.told
 
 
 def _point_rows(difference: Difference, virtual: Collection[str]) -> list[PlanRow]:

@@ -39,8 +39,8 @@ class DeviceRow:
     profile: str
     kind: str
     address: str
-    gateway: str
-    line: str
+    gateway: str | None
+    line: str | None
     place: str
     last_measured_at_ms: int | None
     state: DeviceState
@@ -70,8 +70,8 @@ class DeviceView:
     profile: str
     kind: str
     address: str
-    gateway: str
-    line: str
+    gateway: str | None
+    line: str | None
     place: str
     poll_s: Mapping[str, int]
     removed: bool
@@ -150,7 +150,7 @@ class Change(StrEnum):
 class PlanRow:
     """One thing that changes. `fields`: name -> (before, after) for updates."""
 
-    kind: Literal["place", "gateway", "line", "device", "point", "installation"]
+    kind: Literal["place", "gateway", "line", "device", "reporter", "point", "installation"]
     code: str
     change: Change
     fields: Mapping[str, tuple[object, object]] = field(default_factory=dict)

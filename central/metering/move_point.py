@@ -79,7 +79,7 @@ def move_point(conn: Connection, move: Move, actor: str, now_ms: int, preview: b
         moved = Moved(here.point, str(after["place"]), after["upstream"], str(after["role"]), here.place, move.from_day.isoformat())
         open_positions(conn, [moved])
         note_moved(conn, [moved], today, "point moved")
-        if here.device is not None and here.gateway is not None and after["place"] != here.place:
+        if here.device is not None and after["place"] != here.place:
             run(conn, _SQL["set_device_place"], device=here.device, place=after["place"])
             refresh_documents(conn, {here.gateway})
         what = f"point {here.point} was moved from {move.from_day} on"

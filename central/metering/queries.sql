@@ -20,6 +20,10 @@ select gateway || '/' || code, jsonb_build_object('gateway', gateway, 'code', co
 select code, jsonb_build_object('code', code, 'profile', profile, 'kind', kind, 'address', address, 'place', place, 'gateway', gateway, 'line', line,
     'poll_s', poll_s, 'name_zh', name_zh, 'name_en', name_en, 'position', position, 'removed', removed_at is not null) from device;
 
+-- name: present_reporter
+select device, jsonb_build_object('device', device, 'number', number, 'imei', imei, 'iccid', iccid, 'via', via, 'every_h', every_h, 'window_h', window_h,
+    'position', position, 'removed', removed_at is not null) from iot_meter;
+
 -- name: present_point
 select m.code, jsonb_build_object('code', m.code, 'place', h.place, 'medium', m.medium, 'role', h.role, 'upstream', h.upstream,
     'terms', coalesce(t.terms, '{}'), 'name_zh', m.name_zh, 'name_en', m.name_en, 'position', m.position, 'removed', m.removed_at is not null)
@@ -60,6 +64,14 @@ from jsonb_to_recordset(%(rows)s::jsonb) as r (code text, profile text, kind tex
 on conflict (code) do update set profile = excluded.profile, kind = excluded.kind, address = excluded.address, place = excluded.place,
     gateway = excluded.gateway, line = excluded.line, poll_s = excluded.poll_s, name_zh = excluded.name_zh, name_en = excluded.name_en,
     position = excluded.position, removed_at = null;
+
+-- name: write_reporter
+insert into iot_meter (device, number, imei, iccid, via, every_h, window_h, position)
+select device, number, imei, iccid, via, every_h, window_h, position
+from jsonb_to_recordset(%(rows)s::jsonb) as r (device text, number text, imei text, iccid text, via text, every_h integer, window_h integer, position integer)
+on conflict (device) do update set number = excluded.number, imei = excluded.imei, iccid = excluded.iccid, via = excluded.via,
+    every_h = excluded.every_h, window_h = excluded.window_h, position = excluded.position, removed_at = null,
+    registered_at = case when iot_meter.removed_at is null then iot_meter.registered_at else now() end;
 
 -- name: write_point
 insert into metering_point (code, name_zh, name_en, medium, position)
@@ -128,6 +140,21 @@ update line set removed_at = now() where gateway || '/' || code = any(%(keys)s);
 
 -- name: remove_device
 update device set removed_at = now() where code = any(%(keys)s);
+
+-- name: remove_reporter
+update iot_meter set removed_at = now() where device = any(%(keys)s) and removed_at is null;
+
+-- name: restore_reporter
+update iot_meter as m set removed_at = null from device as d where m.device = %(device)s and d.code = m.device and d.gateway is null;
+
+-- name: succeed_reporter
+insert into iot_meter (device, number, imei, iccid, via, every_h, window_h, position)
+select %(new)s, %(number)s, %(imei)s, %(iccid)s, via, every_h, window_h, position from iot_meter where device = %(old)s
+on conflict (device) do update set number = excluded.number, imei = excluded.imei, iccid = excluded.iccid, via = excluded.via,
+    every_h = excluded.every_h, window_h = excluded.window_h, removed_at = null, registered_at = now();
+
+-- name: reporter_taken_by
+select device from iot_meter where removed_at is null and device <> %(but)s and (imei = %(imei)s or number = %(number)s) limit 1;
 
 -- name: remove_point
 update metering_point set removed_at = now() where code = any(%(keys)s);
@@ -203,8 +230,8 @@ with recursive below (code) as (
 )
 select p.code, p.name_zh, p.name_en, p.profile, p.kind, p.address, p.gateway, p.line, p.place,
     (extract(epoch from l.measured_at) * 1000)::bigint as last_measured_at_ms,
-    case when l.measured_at > now() - %(online_s)s * interval '1 second' then 'online'
-         when l.measured_at > now() - %(stale_s)s * interval '1 second' then 'stale' else 'silent' end as state
+    case when l.measured_at > now() - heard_within(p.code, p.gateway, %(online_s)s, 1) then 'online'
+         when l.measured_at > now() - heard_within(p.code, p.gateway, %(stale_s)s, 2) then 'stale' else 'silent' end as state
 from paged as p
 left join lateral (
     select max(n.measured_at) as measured_at from series as s
@@ -226,8 +253,8 @@ where d.removed_at is null and (%(place)s::text is null or d.place in (select co
 -- name: device
 select d.code, d.name_zh, d.name_en, d.profile, d.kind, d.address, d.gateway, d.line, d.place, d.poll_s, d.removed_at is not null as removed,
     (extract(epoch from l.measured_at) * 1000)::bigint as last_measured_at_ms,
-    case when l.measured_at > now() - %(online_s)s * interval '1 second' then 'online'
-         when l.measured_at > now() - %(stale_s)s * interval '1 second' then 'stale' else 'silent' end as state
+    case when l.measured_at > now() - heard_within(d.code, d.gateway, %(online_s)s, 1) then 'online'
+         when l.measured_at > now() - heard_within(d.code, d.gateway, %(stale_s)s, 2) then 'stale' else 'silent' end as state
 from device as d
 left join lateral (
     select max(n.measured_at) as measured_at from series as s
@@ -290,7 +317,7 @@ union all
 (select 'gateway', code, name_zh, name_en, place, (code = %(text)s) as exact
  from gateway where removed_at is null and code || ' ' || name_zh || ' ' || lower(name_en) like %(pattern)s order by exact desc, position limit %(limit)s)
 union all
-(select 'device', code, name_zh, name_en, address || ' · ' || gateway || '/' || line,
+(select 'device', code, name_zh, name_en, address || coalesce(' · ' || gateway || '/' || line, ''),
      (code = %(text)s or ltrim(address, '0') = ltrim(%(text)s, '0')) as exact
  from device where removed_at is null and code || ' ' || address || ' ' || name_zh || ' ' || lower(name_en) like %(pattern)s
  order by exact desc, code limit %(limit)s);
@@ -304,9 +331,9 @@ select (select count(*)::integer from place where removed_at is null) as places,
     (select (extract(epoch from max(updated_at)) * 1000)::bigint from ack_cursor) as last_received_at_ms
 from (
     select count(*)::integer as devices,
-        count(*) filter (where s.last_measured_at > now() - %(online_s)s * interval '1 second')::integer as devices_online,
-        count(*) filter (where s.last_measured_at <= now() - %(online_s)s * interval '1 second'
-                         and s.last_measured_at > now() - %(stale_s)s * interval '1 second')::integer as devices_stale
+        count(*) filter (where s.last_measured_at > now() - heard_within(device.code, device.gateway, %(online_s)s, 1))::integer as devices_online,
+        count(*) filter (where s.last_measured_at <= now() - heard_within(device.code, device.gateway, %(online_s)s, 1)
+                         and s.last_measured_at > now() - heard_within(device.code, device.gateway, %(stale_s)s, 2))::integer as devices_stale
     from device left join device_status as s on s.device = device.code where device.removed_at is null
 ) as d, (
     select count(*)::integer as gateways, count(*) filter (where s.state = 'online')::integer as gateways_online

@@ -1,6 +1,6 @@
 """The registry as plain rows, from a plan and from the database, and how they differ. Pure but for `load`.
 
-Rows are dictionaries because six tables are compared in one way; their keys are the tables' columns.
+Rows are dictionaries because seven tables are compared in one way; their keys are the tables' columns.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any, Literal
 from central.metering.meters import Model
 from central.metering.model import Change, PlanRow
 from protocol.record import Text
-from protocol.site_plan import SitePlan, medium_of
+from protocol.site_plan import ReportingDevice, SitePlan, medium_of
 
-Kind = Literal["place", "gateway", "line", "device", "point"]
-KINDS: tuple[Kind, ...] = ("place", "gateway", "line", "device", "point")  # parents first
+Kind = Literal["place", "gateway", "line", "device", "reporter", "point"]
+KINDS: tuple[Kind, ...] = ("place", "gateway", "line", "device", "reporter", "point")  # parents first
 Row = Mapping[str, Any]
 Rows = Mapping[str, Row]
 
@@ -38,6 +38,7 @@ def planned(plan: SitePlan, models: Mapping[str, Model]) -> dict[Kind, Rows]:
         "gateway": {one.id: {"code": one.id, "place": one.place, **_name(one.name)} for one in plan.gateways},
         "line": dict(_lines(plan)),
         "device": dict(_devices(plan, models)),
+        "reporter": {one.id: _reporter(one) for one in plan.reporting_devices},
         "point": dict(_points(plan, models)),
     }
 
@@ -76,7 +77,8 @@ def _lines(plan: SitePlan) -> Iterator[tuple[str, Row]]:
 
 
 def _devices(plan: SitePlan, models: Mapping[str, Model]) -> Iterator[tuple[str, Row]]:
-    for gateway, line, device in plan.devices():
+    asked = {device.id: {"gateway": gateway.id, "line": line.id, "poll_s": dict(device.poll_s)} for gateway, line, device in plan.devices()}
+    for _, device in plan.placed():
         name = device.name or Text(zh=device.id, en=device.id)
         yield (
             device.id,
@@ -86,17 +88,24 @@ def _devices(plan: SitePlan, models: Mapping[str, Model]) -> Iterator[tuple[str,
                 "kind": models[device.profile].kind.value,
                 "address": device.address,
                 "place": device.place,
-                "gateway": gateway.id,
-                "line": line.id,
-                "poll_s": dict(device.poll_s),
+                **asked.get(device.id, _ASKED_BY_NOBODY),
                 **_name(name),
             },
         )
 
 
+_ASKED_BY_NOBODY: Row = {"gateway": None, "line": None, "poll_s": {}}
+
+
+def _reporter(device: ReportingDevice) -> Row:
+    """How a meter that reports by itself is known, and what is expected of it."""
+    card: Row = {"device": device.id, "number": str(int(device.address)), "imei": device.imei, "iccid": device.iccid}
+    return {**card, "via": device.via, "every_h": device.expects_every_h, "window_h": device.window_h}
+
+
 def _points(plan: SitePlan, models: Mapping[str, Model]) -> Iterator[tuple[str, Row]]:
     """Measured points in the order of their devices, then virtual ones."""
-    for _, _, device in plan.devices():
+    for _, device in plan.placed():
         name = device.name or Text(zh=device.id, en=device.id)
         tree: Row = {"role": device.role or "sub", "upstream": device.upstream, "terms": {}}
         medium = medium_of(models[device.profile].kind).value
@@ -128,7 +137,7 @@ def planned_stays(plan: SitePlan, models: Mapping[str, Model]) -> list[Stay]:
     """Who stands where according to the plan, and what counts there."""
     return [
         Stay(device.id, device.stands_at, device.ct, device.pt, model.register, model.rollover, device.max_per_hour)
-        for _, _, device in plan.devices()
+        for _, device in plan.placed()
         for model in (models[device.profile],)
     ]
 

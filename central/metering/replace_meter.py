@@ -117,7 +117,9 @@ def _site_mistakes(conn: Connection, swap: Swap, old: Standing) -> list[str]:
     """Where the new meter cannot be: its line, its address, its name, its photos."""
     gateway, line = swap.new.gateway or old.gateway, swap.new.line or old.line
     found: list[str] = []
-    if conn.execute(_SQL["line_known"], {"gateway": gateway, "line": line}).fetchone() is None:
+    if gateway is None:
+        found += _reporter_mistakes(conn, swap, old)
+    elif conn.execute(_SQL["line_known"], {"gateway": gateway, "line": line}).fetchone() is None:
         found.append(f"there is no line {gateway}/{line}")
     taken = conn.execute(_SQL["taken_by"], {"gateway": gateway, "line": line, "address": swap.new.address, "but": old.device}).fetchone()
     if taken:
@@ -132,6 +134,14 @@ def _site_mistakes(conn: Connection, swap: Swap, old: Standing) -> list[str]:
         elif present and (present[3] or 0) > swap.installed_at_ms:
             found.append(f"device {swap.new.code!r} stood elsewhere until {present[3]}, after installed_at_ms")
     return found
+
+
+def _reporter_mistakes(conn: Connection, swap: Swap, old: Standing) -> list[str]:
+    if swap.new.imei is None:
+        return [f"{old.device} reports by itself: give the new meter's imei, or the gateway and line it is read on"]
+    known = {"imei": swap.new.imei, "number": str(int(swap.new.address)), "but": old.device}
+    taken = conn.execute(_SQL["reporter_taken_by"], known).fetchone()
+    return [f"IMEI {swap.new.imei} or meter number {swap.new.address} is {taken[0]}'s"] if taken else []
 
 
 def _new_code(conn: Connection, swap: Swap, old: Standing) -> str:
@@ -154,6 +164,10 @@ def _apply(conn: Connection, swap: Swap, old: Standing, new: str, model: Model) 
     row |= {"place": old.place, "gateway": gateway, "line": line, "name_zh": old.name_zh, "name_en": old.name_en}
     row |= {"position": old.position, "poll_s": _poll_s(swap, old)}
     run(conn, _SQL["write_device"], rows=_json([row]))
+    run(conn, _SQL["remove_reporter"], keys=[old.device])
+    if gateway is None:
+        card = {"number": str(int(swap.new.address)), "imei": swap.new.imei, "iccid": swap.new.iccid}
+        run(conn, _SQL["succeed_reporter"], old=old.device, new=new, **card)
     installation = begin_stay(
         conn,
         replace(

@@ -22,7 +22,10 @@ Photos = Annotated[tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...],
 
 
 class NewMeter(Record):
-    """The meter that was put in. What is not said is as it was with the old one; `code` is derived from the point's."""
+    """The meter that was put in. What is not said is as it was with the old one; `code` is derived from the point's.
+
+    `imei`, `iccid`: of one that reports by itself, in the place of one that did.
+    """
 
     code: Id | None = None
     address: str = Field(pattern=r"^\d{1,14}$")
@@ -32,6 +35,8 @@ class NewMeter(Record):
     ct: int | None = Field(default=None, ge=1, le=100_000)
     pt: int | None = Field(default=None, ge=1, le=10_000)
     max_per_hour: int | None = Field(default=None, ge=1, lt=1 << 53)
+    imei: str | None = Field(default=None, pattern=r"^\d{15}$")
+    iccid: str | None = Field(default=None, pattern=r"^[0-9A-F]{19,20}$")
 
 
 class Swap(Record):
@@ -80,8 +85,8 @@ class Standing:
     kind: str
     address: str
     place: str
-    gateway: str
-    line: str
+    gateway: str | None
+    line: str | None
     poll_s: Mapping[str, int]
     name_zh: str
     name_en: str

@@ -18,6 +18,7 @@ from central.fleet import routes as fleet_routes
 from central.identity import account_pages, audit_pages
 from central.identity import pages as identity_pages
 from central.ingest import routes as ingest_routes
+from central.iot import routes as iot_routes
 from central.metering import routes as metering_routes
 from central.web import live, vendor
 from central.web.errors import install_errors, unexpected
@@ -58,6 +59,7 @@ def create_app(central: Central) -> FastAPI:
     app.include_router(fleet_routes.router(central))
     app.include_router(completeness_routes.router(central, profiles))
     app.include_router(ingest_routes.router(central))
+    app.include_router(iot_routes.router(central))
     return app
 
 

@@ -37,8 +37,8 @@ class TableRow:
     profile: str
     kind: str
     address: str
-    gateway: str
-    line: str
+    gateway: str | None
+    line: str | None
     place: str
     place_zh: str
     place_en: str

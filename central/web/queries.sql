@@ -8,8 +8,8 @@ with recursive below (code) as (
     select p.code from below as b join place as p on p.parent = b.code where p.removed_at is null
 ), listed as (
     select d.*, s.last_measured_at,
-        case when s.last_measured_at > now() - %(online_s)s * interval '1 second' then 'online'
-             when s.last_measured_at > now() - %(stale_s)s * interval '1 second' then 'stale'
+        case when s.last_measured_at > now() - heard_within(d.code, d.gateway, %(online_s)s, 1) then 'online'
+             when s.last_measured_at > now() - heard_within(d.code, d.gateway, %(stale_s)s, 2) then 'stale'
              when s.last_measured_at is not null then 'silent' else 'never' end as state
     from device as d left join device_status as s on s.device = d.code
     where d.removed_at is null and d.place in (select code from below)
@@ -43,7 +43,7 @@ order by g.place_in_list;
 -- name: oldest_silent
 select d.code, d.name_zh, d.name_en, (extract(epoch from s.last_measured_at) * 1000)::bigint as last_measured_at_ms
 from device_status as s join device as d on d.code = s.device
-where d.removed_at is null and s.last_measured_at <= now() - %(stale_s)s * interval '1 second'
+where d.removed_at is null and s.last_measured_at <= now() - heard_within(d.code, d.gateway, %(stale_s)s, 2)
 order by s.last_measured_at limit 1;
 
 -- name: never_heard

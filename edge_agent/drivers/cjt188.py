@@ -26,10 +26,14 @@ class Cjt188Driver:
         if replies:
             cjt188.reply_data(asked, replies[-1])
             return None
-        return Transaction(asked.to_bytes(), cjt188.Decoder(), lambda reply: cjt188.matches(asked, reply))
+        return Transaction(asked.to_bytes(self.profile.preamble), cjt188.Decoder(), lambda reply: cjt188.matches(asked, reply))
+
+    def data(self, request: Request, replies: Sequence[cjt188.Frame]) -> bytes:
+        """What stands behind identifier and SER in the reply."""
+        return cjt188.reply_data(self._asked(request), replies[0])
 
     def decode(self, request: Request, replies: Sequence[cjt188.Frame]) -> Decoded:
-        data = cjt188.reply_data(self._asked(request), replies[0])
+        data = self.data(request, replies)
         return decode_fields(request.fields, lambda one: byte_value(one, data))
 
     def _asked(self, request: Request) -> cjt188.Frame:

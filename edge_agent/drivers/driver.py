@@ -8,11 +8,12 @@ from typing import Any, Protocol
 from edge_agent.drivers.cjt188 import Cjt188Driver
 from edge_agent.drivers.dlt645 import Dlt645Driver
 from edge_agent.drivers.fields import Decoded
+from edge_agent.drivers.mbus import MbusDriver
 from edge_agent.drivers.modbus import ModbusDriver
 from edge_agent.drivers.plan import Request
 from edge_agent.lines.exchange import Transaction
-from protocol.errors import DeviceRefused
-from protocol.profile import AnyProfile, Profile188, ProfileModbus
+from protocol.errors import DeviceRefused, TargetSilent
+from protocol.profile import AnyProfile, Profile188, ProfileMbus, ProfileModbus
 from protocol.site_plan import Device
 
 
@@ -42,14 +43,16 @@ def driver_for(profile: AnyProfile) -> Driver:
         return ModbusDriver(profile)
     if isinstance(profile, Profile188):
         return Cjt188Driver(profile)
+    if isinstance(profile, ProfileMbus):
+        return MbusDriver(profile)
     return Dlt645Driver(profile)
 
 
 def refusal_lasts(error: DeviceRefused) -> bool:
-    """True when asking the same tomorrow is soon enough. Modbus: illegal function, address or value; busy and failure (4-8) pass."""
-    return error.details.get("exception_code", 2) in (1, 2, 3)
+    """True when asking the same tomorrow is soon enough; busy and silent devices may answer the next time."""
+    return not error.retryable
 
 
 def target_silent(error: DeviceRefused) -> bool:
-    """True when a gateway answers in place of a silent device (Modbus exceptions 10 and 11)."""
-    return error.details.get("exception_code") in (10, 11)
+    """True when a gateway answers in place of a silent device."""
+    return isinstance(error, TargetSilent)

@@ -8,9 +8,10 @@ from fractions import Fraction
 
 from edge_agent.drivers.plan import Field
 from protocol.errors import CampusError, PayloadError
-from protocol.profile_items import ByteItem, Item188, RegisterItem
+from protocol.profile_items import ByteItem, Item188, ItemMbus, RegisterItem
 from protocol.quantities import UNIT_FACTORS
-from protocol.wire import bcd, cjt188, modbus
+from protocol.wire import bcd, cjt188, mbus_data, mbus_value, modbus
+from protocol.wire.mbus_record import Record
 
 _INT64 = 1 << 63
 
@@ -47,17 +48,32 @@ def byte_value(one: Field, data: bytes) -> int | None:
     raw = data[start : start + item.size] if start >= 0 else b""
     if len(raw) < item.size or (item.is_bcd and raw.count(0xFF) == len(raw)):
         return None
-    return _base_units(_number(item, raw), _factor(item, data), item.bits)
+    return _base_units(_number(item, raw), factor_in(item, data), item.bits)
 
 
 def register_value(one: Field, raw: Sequence[int] | Sequence[bool]) -> int | None:
-    """The value of an item in the registers (functions 3, 4) or bits (1, 2) of a Modbus reply. Raises PayloadError."""
+    """The value of an item in the registers (functions 3, 4) or bits (1, 2) of a Modbus reply, None if there is none. Raises PayloadError."""
     item = one.item
     if not isinstance(item, RegisterItem):
         raise PayloadError("a byte item cannot be read from registers", quantity=item.quantity)
     words = raw[one.offset : one.offset + item.count]
     number = int(words[0]) if item.type == "bit" else modbus.decode_number(words, item.type, item.word_order)
-    return _base_units(Fraction(number), item.factor(), item.bits)
+    return None if number == item.absent_raw else _base_units(Fraction(number), item.factor(), item.bits)
+
+
+def record_value(one: Field, records: Sequence[Record]) -> int | None:
+    """The value of an item in the records of an M-Bus answer, scaled by the record's own VIF; None if no record holds it. Raises PayloadError."""
+    item = one.item
+    if not isinstance(item, ItemMbus):
+        raise PayloadError("an item without a measure cannot be read from M-Bus records", quantity=item.quantity)
+    record = mbus_data.find(records, item.measures, item.function, item.storage, item.tariff, item.subunit)
+    if record is None:
+        return None
+    unit = record.meaning.unit
+    factor = UNIT_FACTORS.get((unit, item.spec.base_unit))
+    if factor is None:
+        raise PayloadError(f"{item.measures} is measured in {unit}, which does not convert to {item.spec.base_unit}", quantity=item.quantity)
+    return _base_units(mbus_value.number(record), factor, item.bits)
 
 
 def _number(item: ByteItem, raw: bytes) -> Fraction:
@@ -66,7 +82,7 @@ def _number(item: ByteItem, raw: bytes) -> Fraction:
     return Fraction(bcd.decode_signed_bcd(raw) if item.signed else bcd.decode_bcd(raw))
 
 
-def _factor(item: ByteItem, data: bytes) -> Fraction:
+def factor_in(item: ByteItem, data: bytes) -> Fraction:
     """The item's factor, or the one the wire's own unit byte demands (CJ/T 188)."""
     if not isinstance(item, Item188) or item.unit_at is None:
         return item.factor()

@@ -32,6 +32,12 @@ class ModbusDriver:
             return None
         return Transaction(asked, modbus.ReplyDecoder(asked), lambda reply: True)  # the decoder finds only what can answer the request
 
+    def data(self, request: Request, replies: Sequence[bytes]) -> bytes:
+        """The registers of the reply as bytes, high byte first; coils one byte each."""
+        asked = _asked(request)
+        words = _words(asked, replies[0])
+        return bytes(words) if asked[1] in _BIT_READS else b"".join(word.to_bytes(2, "big") for word in words)
+
     def decode(self, request: Request, replies: Sequence[bytes]) -> Decoded:
         words = _words(_asked(request), replies[0])
         return decode_fields(request.fields, lambda one: register_value(one, words))

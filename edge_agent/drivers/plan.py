@@ -10,20 +10,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from protocol.profile import AnyProfile, ProfileModbus
-from protocol.profile_items import Block1997, Block2007, Item188, Item1997, Item2007, RegisterItem
+from protocol.profile import AnyProfile, ProfileMbus, ProfileModbus
+from protocol.profile_items import Block1997, Block2007, Item188, Item1997, Item2007, ItemMbus, RegisterItem
 from protocol.site_plan import Device
 
-AnyItem = Item2007 | Item1997 | Item188 | RegisterItem
+AnyItem = Item2007 | Item1997 | Item188 | RegisterItem | ItemMbus
 IdentifierItem = Item2007 | Item1997 | Item188
 Key = tuple[str] | tuple[int, int, int]  # (identifier,) or (function, first register, count)
+MBUS_KEY: Key = ("mbus",)  # an M-Bus slave is asked for all it has
 RETRY_REFUSED_S = 86_400.0
 MAX_HOLE = {1: 512, 2: 512, 3: 32, 4: 32}  # reading a hole this long costs about as much line time as a second request
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Where an item lies in the reply: byte offset behind the identifier (negative: from the end), or registers (coils) from the first."""
+    """Where an item lies in the reply: byte offset behind the identifier (negative: from the end), or registers (coils) from the first.
+
+    M-Bus records are found by what they measure; their offset is 0.
+    """
 
     item: AnyItem
     offset: int
@@ -62,11 +66,13 @@ def plan(profile: AnyProfile, device: Device, items: Iterable[AnyItem], memory: 
     """The requests that read these items of a profile, in the profile's order; items known to be refused are left out."""
     wanted = set(map(id, items))
     due = [item for item in profile.items if id(item) in wanted]
-    found = (
-        _register_requests(profile, device, cast(list[RegisterItem], due), memory, now)
-        if isinstance(profile, ProfileModbus)
-        else _identifier_requests(profile, device, cast(list[IdentifierItem], due), memory, now)
-    )
+    found: Iterable[Request]
+    if isinstance(profile, ProfileModbus):
+        found = _register_requests(profile, device, cast(list[RegisterItem], due), memory, now)
+    elif isinstance(profile, ProfileMbus):
+        found = [Request(device, MBUS_KEY, tuple(Field(item, 0) for item in due))] if due and memory.has(MBUS_KEY, now) else []
+    else:
+        found = _identifier_requests(profile, device, cast(list[IdentifierItem], due), memory, now)
     position = {id(item): index for index, item in enumerate(profile.items)}
     return sorted(found, key=lambda request: min(position[id(one.item)] for one in request.fields))
 
@@ -114,7 +120,9 @@ def _splits(request: Request) -> bool:
 
 def _place(item: AnyItem) -> Key:
     """What an item is read by when it is read alone."""
-    return (item.function, item.address, item.count) if isinstance(item, RegisterItem) else (item.di,)
+    if isinstance(item, RegisterItem):
+        return (item.function, item.address, item.count)
+    return MBUS_KEY if isinstance(item, ItemMbus) else (item.di,)
 
 
 # --- identifiers (DL/T 645, CJ/T 188) ----------------------------------------------------------------------------------
@@ -138,7 +146,7 @@ def _starts(profile: AnyProfile, block: Block2007 | Block1997) -> dict[str, int]
     """Byte offset of each identifier inside its block. One the profile does not read is as long as the longest that it does."""
     sizes: dict[str, int] = {}
     for item in profile.items:
-        if not isinstance(item, RegisterItem) and item.di in block.items:
+        if isinstance(item, IdentifierItem) and item.di in block.items:
             sizes[item.di] = max(sizes.get(item.di, 0), item.offset + item.size)
     starts, at = {}, 0
     for di in block.items:

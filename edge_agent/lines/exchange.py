@@ -32,12 +32,16 @@ class Decoder(Protocol[F]):
 
 @dataclass(frozen=True, slots=True)
 class Transaction(Generic[F]):
-    """A request and how to recognise its reply. `decoder` is fresh, for this exchange only; `rest_s`: idle bus wanted behind it (after writes)."""
+    """A request and how to recognise its reply. `decoder` is fresh, for this exchange only; `rest_s`: idle bus wanted behind it (after writes).
+
+    `shown`: what logs, errors and the raw frames show instead of a request that holds a password.
+    """
 
     request: bytes
     decoder: Decoder[F]
     accept: Callable[[F], bool]
     rest_s: float = 0.0
+    shown: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

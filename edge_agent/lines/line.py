@@ -12,6 +12,7 @@ listened to for a bounded time.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -19,10 +20,11 @@ from typing import Generic, TypeVar
 from edge_agent.lines.clock import SPIN_S, Clock
 from edge_agent.lines.exchange import Decoder, Exchange, ExchangeTiming, LineCounters, RawFrame, Transaction
 from edge_agent.lines.port import Port
-from protocol.errors import ChecksumError, LineError, NoReply, UnexpectedReply
+from protocol.errors import ChecksumError, LineError, NoReply, PortBusy, UnexpectedReply
 
 F = TypeVar("F")
 RAW_FRAMES = 512  # kept for diagnosis; the oldest goes
+MAX_BUSY_S = 30.0  # longest wait for other lines on the same transport; each exchange of theirs takes a few seconds at most
 MAX_BABBLE_S = 2.0  # longest wait for a bus that does not fall silent
 MAX_FRAME_BYTES = 300  # longer than any frame of the protocols spoken here
 LEAST_GAP_CHARS = 3.5  # Modbus over serial line 2.5.1.1
@@ -43,8 +45,10 @@ class Line:
         counters: LineCounters | None = None,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._port, self._clock, self._byte_s, self._stopping = port, clock, byte_s, stopping
-        self._gap_s = max(gap_s, LEAST_GAP_CHARS * byte_s)
+        self._port, self._clock, self._stopping = port, clock, stopping
+        self._own_byte_s, self._own_gap_s = byte_s, gap_s
+        self._baud: int | None = None
+        self._set_byte_s(byte_s)
         self._last_byte_at = clock.monotonic() - gap_s
         self._rest_s = 0.0
         self._echoes = False
@@ -58,7 +62,7 @@ class Line:
         Raises NoReply, ChecksumError, UnexpectedReply (the bus is idle again then), PortUnavailable.
         """
         began = self._clock.monotonic()
-        gap_s = self._send(what.request, timing.gap_s)
+        gap_s = self._send(what.request, timing.gap_s, what.shown)
         self._rest_s = what.rest_s
         if meanwhile is not None:
             meanwhile()
@@ -84,6 +88,21 @@ class Line:
         self.counters.useful_bytes += len(request)
         self.counters.busy_s += self._clock.monotonic() - began
 
+    def set_speed(self, baud: int | None, byte_s: float = 0.0) -> None:
+        """Exchange at this rate from now on; None is the line's own. `byte_s`: what a byte takes then. Raises Refused if the port cannot."""
+        if baud == self._baud:
+            return
+        self._port.set_speed(baud)
+        self._baud = baud
+        self._set_byte_s(self._own_byte_s if baud is None else byte_s)
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass with nobody being asked; raise LineError when the line is being stopped."""
+        until = self._clock.monotonic() + seconds
+        while (now := self._clock.monotonic()) < until:
+            self._check_stopping()
+            self._clock.sleep_until(min(until, now + SLICE_S))
+
     def raw_frames(self) -> list[RawFrame]:
         """The last bytes sent and received, oldest first."""
         return list(self._raw)
@@ -92,17 +111,39 @@ class Line:
         """Give the port back."""
         self._port.close()
 
+    def _set_byte_s(self, byte_s: float) -> None:
+        self._byte_s = byte_s
+        self._gap_s = max(self._own_gap_s, LEAST_GAP_CHARS * byte_s)
+
     # --- sending -------------------------------------------------------------------------------------------------------
 
-    def _send(self, request: bytes, gap_s: float) -> float:
+    def _send(self, request: bytes, gap_s: float, shown: bytes | None = None) -> float:
         """Write at the first moment the bus has been idle for the gap; return that gap."""
         gap_s = max(self._gap_s, gap_s, self._rest_s)
         self._await_idle(gap_s)
         self.counters.noise_bytes += self._port.flush_input()
-        self._port.write(request)
+        self._write(request)
         self._last_byte_at = self._clock.monotonic() + len(request) * self._byte_s
-        self._record(">", request)
+        self._record(">", shown or request)
         return gap_s
+
+    def _write(self, request: bytes) -> None:
+        """Hand the request over, as soon as other lines on the same transport let us."""
+        give_up = self._clock.monotonic() + MAX_BUSY_S
+        while True:
+            self._check_stopping()
+            try:
+                return self._port.write(request)
+            except PortBusy:
+                if self._clock.monotonic() >= give_up:
+                    raise
+
+    def _read(self, timeout_s: float) -> bytes | None:
+        """Bytes, nothing after the time-out, or None when the transport knows that nothing more will come."""
+        try:
+            return self._port.read(timeout_s)
+        except NoReply:
+            return None
 
     def _await_idle(self, idle_s: float) -> None:
         """Wait until no byte has been on the bus for `idle_s`; give up on a bus that never falls silent."""
@@ -111,7 +152,7 @@ class Line:
             self._check_stopping()
             if ready - now <= SPIN_S + INSTANT_S:
                 self._clock.sleep_until(ready)
-            elif noise := self._port.read(min(ready - now - SPIN_S, SLICE_S)):
+            elif noise := self._read(min(ready - now - SPIN_S, SLICE_S)):
                 self._last_byte_at = self._clock.monotonic()
                 self.counters.noise_bytes += len(noise)
                 self._record("<", noise)
@@ -119,41 +160,44 @@ class Line:
     # --- listening -----------------------------------------------------------------------------------------------------
 
     def _listen(self, what: Transaction[F], timing: ExchangeTiming, gap_s: float) -> Exchange[F]:
-        hearing = _Hearing(what, timing, self._last_byte_at, self._byte_s, self._port.jitter_s, self._echoes)
+        hearing = _Hearing(what, timing, self._last_byte_at, self._byte_s, self._port, self._echoes)
         measurable = self._clock.monotonic() <= hearing.sent_at  # else somebody else's work hid the first byte's arrival
         reply: F | None = None
         while reply is None and (left := hearing.deadline - self._clock.monotonic()) > INSTANT_S:
             self._check_stopping()
-            if data := self._port.read(min(left, SLICE_S)):
+            data = self._read(min(left, SLICE_S))
+            if data is None:
+                break
+            if data:
                 self._last_byte_at = self._clock.monotonic()
                 reply = hearing.take(data, self._last_byte_at)
         if reply is None:
             raise self._failure(what, timing, hearing)
-        self._count(hearing)
+        self._count(hearing, what)
         td_s = hearing.td_s
         self.counters.useful_bytes += (wire_bytes := len(what.request) + hearing.useful_bytes)
         self.counters.ideal_s += wire_bytes * self._byte_s + td_s + gap_s
         return Exchange(reply, td_s if measurable else None, self._clock.wall_ms())
 
-    def _count(self, hearing: _Hearing[F]) -> None:
+    def _count(self, hearing: _Hearing[F], what: Transaction[F]) -> None:
         self._echoes = hearing.echo.found
         self.counters.echo_bytes += hearing.echo.dropped
         self.counters.noise_bytes += hearing.decoder.noise_bytes
         self.counters.checksum_errors += hearing.decoder.checksum_errors
         self.counters.foreign_frames += hearing.foreign
         if hearing.raw:
-            self._record("<", bytes(hearing.raw))
+            self._record("<", _presentable(what, hearing))
 
     def _failure(self, what: Transaction[F], timing: ExchangeTiming, hearing: _Hearing[F]) -> NoReply | ChecksumError | UnexpectedReply:
         """Make sure the bus is idle, then say what went wrong."""
         facts = {
             "waited_s": round(self._clock.monotonic() - hearing.sent_at, 3),
-            "request": what.request.hex(" "),
-            "received": bytes(hearing.raw[:64]).hex(" ") or None,
+            "request": (what.shown or what.request).hex(" "),
+            "received": _presentable(what, hearing)[:64].hex(" ") or None,
         }
         spoke_in_full = hearing.decoder.checksum_errors > 0 and not hearing.decoder.started
         hearing.decoder.reset()  # a frame broken off is noise, and counted as such
-        self._count(hearing)
+        self._count(hearing, what)
         if not spoke_in_full:
             self._await_idle(timing.quiet_s)
         if hearing.decoder.checksum_errors:
@@ -171,23 +215,30 @@ class Line:
         self._raw.append(RawFrame(self._clock.wall_ms(), direction, data))
 
 
+def _presentable(what: Transaction[F], hearing: _Hearing[F]) -> bytes:
+    """What was heard; an echo of a request with a password in it is shown as the request is."""
+    raw = bytes(hearing.raw)
+    return raw if what.shown is None else raw.replace(what.request, what.shown)
+
+
 class _Hearing(Generic[F]):
     """State of listening for one reply: what arrived, and until when to listen on."""
 
-    def __init__(self, what: Transaction[F], timing: ExchangeTiming, sent_at: float, byte_s: float, jitter_s: float, echoes: bool) -> None:
+    def __init__(self, what: Transaction[F], timing: ExchangeTiming, sent_at: float, byte_s: float, port: Port, echoes: bool) -> None:
+        jitter_s = port.jitter_s
         self.decoder: Decoder[F] = what.decoder
         self.sent_at = sent_at
-        self.echo = _Echo(what.request, sent_at + byte_s + ECHO_SLACK_S + jitter_s, echoes)
+        self.echo = _Echo(what.request, sent_at + byte_s + ECHO_SLACK_S + jitter_s if not port.framed else -math.inf, echoes)
         self.raw = bytearray()
         self.foreign = 0
-        self._accept, self._byte_s = what.accept, byte_s
+        self._accept, self._byte_s, self._framed = what.accept, byte_s, port.framed
         self._between_s = timing.between_bytes_s + 2 * jitter_s
         # The bus must stay quiet that long anyway, so a reply that comes late is still welcome.
         self._silence_by = sent_at + max(timing.first_byte_s, timing.quiet_s) + jitter_s
         self._ends = 0  # position in `raw` at which the frame in progress ends, as far as known
         self._complete_by = self._silence_by
         self._give_up = self._silence_by + MAX_FRAME_BYTES * byte_s + MAX_BABBLE_S
-        self._first_at: float | None = None
+        self._first_at: float | None = None  # when the reply's first bit was on the bus
         self.deadline = self._silence_by
 
     def take(self, data: bytes, at: float) -> F | None:
@@ -196,7 +247,7 @@ class _Hearing(Generic[F]):
         reply = None
         heard = self.echo.take(data, at)
         if heard and self._first_at is None:
-            self._first_at = at
+            self._first_at = at - (len(heard) if self._framed else 1) * self._byte_s
         for frame in self.decoder.feed(heard) if heard else ():
             if reply is None and self._accept(frame):
                 reply = frame
@@ -208,7 +259,7 @@ class _Hearing(Generic[F]):
     @property
     def td_s(self) -> float:
         """Delay between the request's last bit and the reply's first."""
-        return max(0.0, (self._first_at or self.sent_at) - self.sent_at - self._byte_s)
+        return max(0.0, (self._first_at or self.sent_at) - self.sent_at)
 
     @property
     def useful_bytes(self) -> int:

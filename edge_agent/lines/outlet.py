@@ -37,10 +37,15 @@ class Outlet:
         if self._waiting and (len(self._waiting) >= MAX_READINGS or self._clock.monotonic() - self._oldest_at >= MAX_AGE_S):
             self.flush()
 
-    def flush(self) -> None:
-        """Publish what waits; never raises StorageError."""
+    def store(self, readings: Sequence[Reading]) -> bool:
+        """Publish these at once, behind what waits; True when they are stored."""
+        self.add(readings)
+        return self.flush()
+
+    def flush(self) -> bool:
+        """Publish what waits; False when storage refused it. Never raises StorageError."""
         if not self._waiting:
-            return
+            return True
         readings, self._waiting = self._waiting, []
         try:
             self._publish(readings)
@@ -50,18 +55,21 @@ class Outlet:
                 self._refusing = True
                 log.error("storage refuses readings; polling goes on line=%s lost=%d error=%s", self._line_id, self.lost_readings, error)
                 self.tell("line.readings_lost", "error", f"readings were not stored and are lost: {error.message}", lost=len(readings))
-            return
+            return False
         if self._refusing:
             self._refusing = False
             log.info("storage takes readings again line=%s lost=%d", self._line_id, self.lost_readings)
             self.tell("line.readings_stored_again", "info", "readings are stored again", lost=self.lost_readings)
+        return True
 
-    def tell(self, code: str, severity: str, message: str, device: str | None = None, **data: str | int | bool | None) -> None:
-        """Emit an event of this line; an event storage refuses is logged and counted."""
+    def tell(
+        self, code: str, severity: str, message: str, device: str | None = None, *, at_ms: int | None = None, **data: str | int | bool | None
+    ) -> bool:
+        """Emit an event of this line, of now or of `at_ms`; one that storage refuses is logged and counted, and False comes back."""
         event = Event.model_validate(
             {
                 "code": code,
-                "at_ms": self._clock.wall_ms(),
+                "at_ms": self._clock.wall_ms() if at_ms is None else at_ms,
                 "severity": severity,
                 "line": self._line_id,
                 "device": device,
@@ -74,3 +82,5 @@ class Outlet:
         except CampusError as error:
             self.lost_events += 1
             log.error("event could not be stored code=%s device=%s message=%s error=%s", code, device, message, error)
+            return False
+        return True

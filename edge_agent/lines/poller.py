@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Any
 
 from edge_agent.drivers import plan
 from edge_agent.drivers.driver import refusal_lasts, target_silent
 from edge_agent.drivers.plan import Request
+from edge_agent.drivers.procedure import Ask, Pause, Procedure, Speed
+from edge_agent.lines.asks import Asks
 from edge_agent.lines.clock import Clock
 from edge_agent.lines.exchange import Exchange, LineCounters, RawFrame, Transaction
 from edge_agent.lines.line import Line
+from edge_agent.lines.marks import Marks, MarksInMemory
 from edge_agent.lines.outlet import Outlet
 from edge_agent.lines.polled import Polled, polled_devices
 from edge_agent.lines.port import Port
+from edge_agent.lines.remembered import Remembered
+from edge_agent.lines.running import Paused, Running
 from edge_agent.lines.schedule import Finished, Job, Outcome, Priority, Schedule, Wait
+from edge_agent.lines.site_time import CHINA, SiteTime
 from protocol.errors import CampusError, DeviceRefused, LineError, NoReply, NotFound, PortUnavailable, Refused, UnexpectedReply, WireError
 from protocol.profile import AnyProfile
 from protocol.reading import Quality, Reading, SeriesKey
@@ -29,13 +35,6 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Command:
-    """An exchange that is no read: built when its turn comes, so that it carries the time it is sent at."""
-
-    build: Callable[[], Transaction[Any]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Broadcast:
     """Something every device hears and none answers. `rest_s`: idle bus behind it, for devices to act."""
 
@@ -43,17 +42,9 @@ class Broadcast:
     rest_s: float
 
 
-Step = Request | Command | Broadcast
+Step = Request | Running | Broadcast
 EVERYBODY = "*"  # where a broadcast is filed; no device id holds this character
-
-
-@dataclass(slots=True)
-class _Ask:
-    """An urgent ask and what has come of it so far."""
-
-    future: Future[Any]
-    results: list[Any] = field(default_factory=list)
-    error: CampusError | None = None
+MAX_PAUSED = 256  # procedures that wait for a time; further ones are refused
 
 
 class Poller:
@@ -71,6 +62,8 @@ class Poller:
         port_for: Callable[[LinePlan], Port],
         stopping: Callable[[], bool] = lambda: False,
         interrupted: Callable[[], bool] = lambda: False,
+        marks: Marks | None = None,
+        zone: tzinfo = CHINA,
     ) -> None:
         self._profiles, self._outlet, self._clock, self._port_for = profiles, outlet, clock, port_for
         self._stopping, self._interrupted = stopping, interrupted
@@ -80,10 +73,11 @@ class Poller:
         self._failures, self._retry_at = 0, clock.monotonic()
         self._devices: dict[str, Polled] = {}
         self._refused: dict[str, Device] = {}
-        self._asks: dict[int, _Ask] = {}
-        self._tickets = itertools.count(1)
+        self._asks, self._paused = Asks(), Paused()
         self._schedule: Schedule[Step] = Schedule(self._requests, clock.monotonic())
         self._port, self._line = self._connect()
+        self._remembered = Remembered(line.id, outlet, clock, marks or MarksInMemory(), self.run, self.broadcast)
+        self._zone = zone
         self._take_devices(line)
 
     def turn(self) -> float:
@@ -92,11 +86,15 @@ class Poller:
         if not self.is_open and not self._open(now):
             self._outlet.flush()
             return self._retry_at
+        for running in self._paused.due(now):
+            self._schedule.go_on(running.ticket, running.priority, running.device, running)
+        self._remembered.turn(now, self._schedule.quarantined)
         job = self._schedule.next_job(now)
         if isinstance(job, Wait):
             self._outlet.flush()
-            return job.until
+            return min(job.until, self._paused.next_at(), self._remembered.next_at())
         try:
+            self._set_speed(job.request.baud if isinstance(job.request, Running) else None)
             self._line.await_gap(self._gap_s(job))
             if self._interrupted():
                 return now  # an order came while the bus rested: it may be more urgent, and this job is not lost
@@ -113,9 +111,10 @@ class Poller:
             raise
         return now
 
-    def reconfigure(self, line: LinePlan) -> None:
+    def reconfigure(self, line: LinePlan, zone: tzinfo | None = None) -> None:
         """Poll another plan from now on. The port is reopened only if it or its settings changed; unchanged devices keep what they learned."""
         old, self.plan = self.plan, line
+        self._zone = zone or self._zone
         if _serial_settings(old) != _serial_settings(line):
             self._port.close()
             self.is_open, self._failures, self._retry_at = False, 0, self._clock.monotonic()
@@ -137,10 +136,13 @@ class Poller:
             return
         self._ask(device, requests, priority, future, retries=1)
 
-    def command(self, device: str, build: Callable[[], Transaction[Any]], priority: Priority, future: Future[Any]) -> None:
-        """Queue one exchange that is no read; the future gets the accepted reply frame. It is never repeated by itself."""
-        if self._find(device, future) is not None:
-            self._ask(device, [Command(build)], priority, future, retries=0)
+    def run(self, device: str, make: Callable[[], Procedure[Any]], priority: Priority, future: Future[Any]) -> None:
+        """Queue a procedure; the future gets its result. It is never repeated by itself."""
+        if len(self._paused) >= MAX_PAUSED:
+            future.set_exception(Refused(f"{MAX_PAUSED} procedures wait on this line already; try again later", device=device))
+        elif self._find(device, future) is not None:
+            running = Running(device, priority, make, future)
+            running.ticket = self._ask(device, [running], priority, future, retries=0)
 
     def broadcast(self, build: Callable[[], bytes], rest_s: float, priority: Priority, future: Future[Any]) -> None:
         """Queue a broadcast; the future is done when its last bit has left."""
@@ -158,7 +160,7 @@ class Poller:
         """Hand out what is left, fail what waits, give the port back."""
         self._outlet.flush()
         self._schedule.drop_asks()
-        self._fail_asks(list(self._asks), Refused("the line is being stopped"))
+        self._asks.fail_all(Refused("the line is being stopped"))
         self._port.close()
         self.is_open = False
 
@@ -170,11 +172,11 @@ class Poller:
             self._finish(job, Outcome.OK)
             return
         polled = self._devices[job.device]
+        if isinstance(job.request, Running):
+            self._run_on(job, polled, job.request)
+            return
         try:
-            if isinstance(job.request, Command):
-                self._note(job, [self._exchange(polled, job.request.build()).reply])
-            else:
-                self._note(job, self._read(polled, job.request))
+            self._asks.note(job.ticket, self._read(polled, job.request))
         except DeviceRefused as error:
             self._refusal(job, polled, error)
         except WireError as error:
@@ -182,9 +184,51 @@ class Poller:
         except (NoReply, UnexpectedReply) as error:
             self._silence(job, polled, error)
         else:
-            if isinstance(job.request, Request):
-                plan.answered(polled.memory, job.request)
+            plan.answered(polled.memory, job.request)
             self._finish(job, Outcome.OK)
+
+    def _run_on(self, job: Job[Step], polled: Polled, running: Running) -> None:
+        """Take a procedure's next step on the line, and let it say what it wants then: at once, after a pause, or nothing more."""
+        outcome = Outcome.OK
+        if not running.begun:
+            running.begin()
+        elif isinstance(running.step, Pause):
+            running.answer()
+        if isinstance(running.step, Ask):
+            outcome = self._ask_for(polled, running, running.step.transaction)
+        while isinstance(running.step, Speed):
+            self._change_speed(running, running.step.baud)
+        self._tell_revived(job, self._schedule.finished(job, outcome, self._clock.monotonic(), [running] if isinstance(running.step, Ask) else ()))
+        if isinstance(running.step, Pause):
+            self._paused.add(self._clock.monotonic() + running.step.seconds, running)
+        elif running.step is None:
+            self._asks.resolve(running.ticket)
+            self._set_speed(None)
+
+    def _ask_for(self, polled: Polled, running: Running, transaction: Transaction[Any]) -> Outcome:
+        try:
+            reply = self._exchange(polled, transaction).reply
+        except (NoReply, UnexpectedReply) as error:
+            polled.delays.missed()
+            running.fail(error)
+            return Outcome.SILENT
+        except WireError as error:
+            running.fail(error)
+            return Outcome.GARBLED
+        running.answer(reply)
+        return Outcome.OK
+
+    def _change_speed(self, running: Running, baud: int) -> None:
+        try:
+            self._set_speed(baud)
+        except Refused as error:
+            running.fail(error)
+        else:
+            running.baud = baud
+            running.answer()
+
+    def _set_speed(self, baud: int | None) -> None:
+        self._line.set_speed(baud, 0.0 if baud is None else self.plan.bits_per_byte / baud)
 
     def _read(self, polled: Polled, request: Request) -> list[Reading]:
         """All exchanges of one request (replies may come in several frames), decoded."""
@@ -234,15 +278,16 @@ class Poller:
         if finished.died:
             log.warning("device does not answer line=%s device=%s error=%s", self.plan.id, job.device, error)
             self._outlet.tell("device.silent", "warning", "device does not answer; it is asked again from time to time", job.device)
+        self._tell_revived(job, finished)
+        self._asks.note(job.ticket, (), error)
+        if finished.over:
+            self._asks.resolve(job.ticket)
+        return finished
+
+    def _tell_revived(self, job: Job[Step], finished: Finished) -> None:
         if finished.revived:
             log.info("device answers again line=%s device=%s", self.plan.id, job.device)
             self._outlet.tell("device.answering", "info", "device answers again", job.device)
-        if job.ticket is not None and job.ticket in self._asks:
-            ask = self._asks[job.ticket]
-            ask.error = error or ask.error
-            if finished.over:
-                self._resolve(job.ticket)
-        return finished
 
     def _gap_s(self, job: Job[Step]) -> float:
         """The gap the device wants beyond the line's own."""
@@ -251,11 +296,7 @@ class Poller:
     def _give_up(self, job: Job[Step], error: CampusError) -> None:
         """The job could not even be tried: it must not come again at once."""
         self._schedule.abandon(job)
-        self._fail_asks([job.ticket] if job.ticket is not None else [], error)
-
-    def _note(self, job: Job[Step], results: list[Any]) -> None:
-        if job.ticket is not None and job.ticket in self._asks:
-            self._asks[job.ticket].results += results
+        self._asks.fail([job.ticket], error)
 
     def _note_bad(self, polled: Polled, request: Request, bad: Sequence[str]) -> None:
         """Count values that could not be used; tell of each quantity once until it is good again."""
@@ -279,26 +320,15 @@ class Poller:
             return None
         return polled
 
-    def _ask(self, device: str, steps: Sequence[Step], priority: Priority, future: Future[Any], retries: int) -> None:
-        ticket = next(self._tickets)
+    def _ask(self, device: str, steps: Sequence[Step], priority: Priority, future: Future[Any], retries: int) -> int:
+        ticket = self._asks.ticket()
         try:
             self._schedule.ask(ticket, priority, device, steps, retries)
         except Refused as error:
             future.set_exception(error)
         else:
-            self._asks[ticket] = _Ask(future)
-
-    def _resolve(self, ticket: int) -> None:
-        ask = self._asks.pop(ticket)
-        if ask.results or ask.error is None:
-            ask.future.set_result(ask.results)
-        else:
-            ask.future.set_exception(ask.error)
-
-    def _fail_asks(self, tickets: Sequence[int], error: CampusError) -> None:
-        for ticket in tickets:
-            if (ask := self._asks.pop(ticket, None)) is not None:
-                ask.future.set_exception(error)
+            self._asks.add(ticket, future, steps[0] if isinstance(steps[0], Running) else None)
+        return ticket
 
     # --- port and plan -------------------------------------------------------------------------------------------------
 
@@ -326,7 +356,8 @@ class Poller:
         self.is_open = False
         self._retry_at = self._clock.monotonic() + self._port.retry_s[min(self._failures, len(self._port.retry_s) - 1)]
         self._failures += 1
-        self._fail_asks(list(self._asks), error)
+        self._asks.fail_all(error)
+        self._paused = Paused()
         self._schedule.drop_asks()
         if self._failures == 1:
             log.error("port unavailable line=%s error=%s", self.plan.id, error)
@@ -339,7 +370,9 @@ class Poller:
         changed = frozenset(name for name, one in self._devices.items() if name in before and before[name].memory is not one.memory)
         periods = {name: one.periods() for name, one in self._devices.items()}
         lost = self._schedule.configure(periods, self._clock.monotonic(), changed)
-        self._fail_asks(lost, NotFound(f"the device was taken off line {line.id}"))
+        self._remembered.configure(self._devices, SiteTime(self._clock, self._zone))
+        lost += self._paused.drop(lambda name: name not in self._devices or name in changed)
+        self._asks.fail(lost, NotFound(f"the device was taken off line {line.id}"))
 
     def _refuse(self, device: Device, error: CampusError, before: Mapping[str, Device]) -> None:
         """A device that cannot be polled is told once, not at every reload; the others go on."""

@@ -133,7 +133,8 @@ class Schedule(Generic[R]):
         return _job(self._poll)
 
     def finished(self, job: Job[R], outcome: Outcome, now: float, then: Sequence[R] = ()) -> Finished:
-        """Take a job's outcome. `then`: requests to make instead of this one, now (refused) or at the retry (silent, when not `last_try`)."""
+        """Take a job's outcome. `then`: requests to make instead of this one, now (refused, or an ask that goes on) or at the retry (silent, when
+        not `last_try`)."""
         if outcome is Outcome.NOT_SENT:
             return Finished(over=self._drop_ask(job))
         if job.ticket is not None:
@@ -172,6 +173,10 @@ class Schedule(Generic[R]):
         if len(queue) >= MAX_ASKS:
             raise Refused(f"{MAX_ASKS} {priority.name.lower()} requests wait on this line already; try again later", device=device)
         queue.append(_Set(device, deque(requests), priority, ticket, retries))
+
+    def go_on(self, ticket: int, priority: Priority, device: str, request: R) -> None:
+        """Take an ask that has paused up again, before those of its class that have not begun."""
+        self._asks[priority].appendleft(_Set(device, deque([request]), priority, ticket))
 
     def configure(self, devices: Mapping[str, Periods], now: float, changed: frozenset[str] = frozenset()) -> list[int]:
         """Poll exactly these devices, in this order. Unchanged ones keep their state; returns the tickets of asks that have lost their device."""
@@ -265,7 +270,7 @@ class Schedule(Generic[R]):
         if not queue or queue[0].ticket != job.ticket:
             return Finished(over=True)
         current = queue[0]
-        if outcome in (Outcome.OK, Outcome.REFUSED):
+        if then or outcome in (Outcome.OK, Outcome.REFUSED):
             current.requests.popleft()
             current.requests.extendleft(reversed(then))
         elif current.retries > 0:

@@ -7,14 +7,18 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from datetime import tzinfo
 from typing import Any, Literal
 
+from edge_agent.drivers.procedure import Procedure, R
 from edge_agent.lines.clock import Clock
-from edge_agent.lines.exchange import RawFrame, Transaction
+from edge_agent.lines.exchange import RawFrame
+from edge_agent.lines.marks import Marks
 from edge_agent.lines.outlet import Outlet
 from edge_agent.lines.poller import Poller
 from edge_agent.lines.port import Port, make_port
 from edge_agent.lines.schedule import Priority
+from edge_agent.lines.site_time import CHINA
 from protocol.errors import LineError, Refused
 from protocol.messages import Event, LineHealth
 from protocol.profile import AnyProfile
@@ -31,6 +35,7 @@ class LineWorker:
     """Polls one line of a gateway and answers urgent reads.
 
     `publish` takes the readings of one or several exchanges and commits them; `emit` takes events. Both are called from the worker's thread.
+    `marks`: what was seen last of what devices remember, None = begin anew; `zone`: the site's time.
     """
 
     def __init__(
@@ -41,13 +46,15 @@ class LineWorker:
         emit: Callable[[Event], None],
         clock: Clock,
         port_for: Callable[[Line], Port] = make_port,
+        marks: Marks | None = None,
+        zone: tzinfo = CHINA,
     ) -> None:
         self._clock = clock
         self._stop = threading.Event()
         self._orders: deque[tuple[Callable[[], None], Future[Any] | None]] = deque()
         self._changed = threading.Condition()
         self._outlet = Outlet(line.id, publish, emit, clock)
-        self._poller = Poller(line, profiles, self._outlet, clock, port_for, self._stop.is_set, lambda: bool(self._orders))
+        self._poller = Poller(line, profiles, self._outlet, clock, port_for, self._stop.is_set, lambda: bool(self._orders), marks, zone)
         self._thread = threading.Thread(target=self._run, name=f"line-{line.id}", daemon=True)
         self._started_at = self._progress = clock.monotonic()
         self.internal_errors = 0
@@ -66,9 +73,9 @@ class LineWorker:
         if self._thread.is_alive():
             raise LineError(f"line thread {self._thread.name} did not end within {timeout_s} s", line=self._poller.plan.id)
 
-    def reload(self, line: Line) -> None:
-        """Poll this plan from the next exchange on. Devices and port settings that did not change keep their state."""
-        self._order(lambda: self._poller.reconfigure(line), None)
+    def reload(self, line: Line, zone: tzinfo | None = None) -> None:
+        """Poll this plan from the next exchange on (in another time zone, if one is given). What did not change keeps its state."""
+        self._order(lambda: self._poller.reconfigure(line, zone), None)
 
     def read_now(self, device: str, quantities: Iterable[str] | None = None, priority: Priority = Priority.ON_DEMAND) -> Future[list[Reading]]:
         """Read a device as soon as the exchange in progress is over; None means all it has. Readings are published as well.
@@ -80,10 +87,14 @@ class LineWorker:
         self._order(lambda: self._poller.read(device, wanted, priority, future), future)
         return future
 
-    def command(self, device: str, build: Callable[[], Transaction[Any]], priority: Priority = Priority.CONTROL) -> Future[list[Any]]:
-        """Make one exchange that is no read, once, never repeated. `build` runs just before sending; the future gets the reply frames."""
-        future: Future[list[Any]] = _promise()
-        self._order(lambda: self._poller.command(device, build, priority, future), future)
+    def run(self, device: str, make: Callable[[], Procedure[R]], priority: Priority = Priority.CONTROL) -> Future[R]:
+        """Carry a procedure out, once, never repeated by itself; others are served at its pauses. `make` builds it when its turn comes.
+
+        The future gets the result or what it raises; PortUnavailable or Refused when the line is lost or stops on the way. Two procedures on one
+        device take turns at their pauses: whoever must not be overtaken waits for the first.
+        """
+        future: Future[R] = _promise()
+        self._order(lambda: self._poller.run(device, make, priority, future), future)
         return future
 
     def broadcast(self, build: Callable[[], bytes], rest_s: float = 0.1, priority: Priority = Priority.TIME_SYNC) -> Future[list[Any]]:

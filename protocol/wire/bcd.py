@@ -9,6 +9,7 @@ Source: DL/T 645-2007 annex A (formats, sign bit); CJ/T 188-2004 uses the same p
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from protocol.errors import EncodeError, PayloadError
 
@@ -48,6 +49,15 @@ def encode_signed_bcd(value: int, size: int) -> bytes:
     if value < 0:
         data[-1] |= _SIGN
     return bytes(data)
+
+
+def decode_minute(data: bytes) -> datetime:
+    """Return mm hh DD MM YY as a naive time of this century; raise PayloadError when it is none."""
+    try:
+        minute, hour, day, month, year = (decode_bcd(data[at : at + 1]) for at in range(len(data)))
+        return datetime(2000 + year, month, day, hour, minute)
+    except ValueError as error:
+        raise PayloadError("expected a time mm hh DD MM YY", data=data.hex(" ") or "(empty)") from error
 
 
 def encode_address(address: str, size: int, fill: str = "0") -> bytes:

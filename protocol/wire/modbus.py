@@ -36,7 +36,18 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterRequest,
 )
 
-from protocol.errors import ChecksumError, DeviceRefused, EncodeError, FrameError, PayloadError, UnexpectedReply
+from protocol.errors import (
+    ChecksumError,
+    DeviceBusy,
+    DeviceRefused,
+    EncodeError,
+    FrameError,
+    NoSuchData,
+    PayloadError,
+    TargetSilent,
+    UnexpectedReply,
+    ValueRefused,
+)
 from protocol.wire.stream import NOT_A_FRAME, FrameStream
 
 MAX_FRAME_BYTES = 256
@@ -64,6 +75,10 @@ EXCEPTIONS: MappingProxyType[int, str] = MappingProxyType(
         10: "gateway path unavailable",
         11: "gateway target did not answer",
     }
+)
+# The others, and the makers' own codes, say that it did not work this time.
+_CLASSES: MappingProxyType[int, type[DeviceRefused]] = MappingProxyType(
+    {1: NoSuchData, 2: NoSuchData, 3: ValueRefused, 10: TargetSilent, 11: TargetSilent}
 )
 
 # --- requests: complete frames, CRC included ---------------------------------------------------------------------------
@@ -125,7 +140,7 @@ class ReplyDecoder(FrameStream[bytes]):
 
 
 def reply_registers(request: bytes, reply: bytes) -> list[int]:
-    """Return the registers of a reply to functions 3 and 4; raise UnexpectedReply, ChecksumError or DeviceRefused."""
+    """Return the registers of a reply to functions 3 and 4; raise UnexpectedReply, ChecksumError or a DeviceRefused of the right class."""
     return list(_answer(request, reply, _REGISTER_READS).registers)
 
 
@@ -152,8 +167,9 @@ def _answer(request: bytes, reply: bytes, functions: tuple[int, ...]) -> ModbusP
     if pdu is None:
         raise UnexpectedReply("pymodbus cannot read the reply", got=reply.hex(" "))
     if isinstance(pdu, ExceptionResponse):
-        reason = EXCEPTIONS.get(pdu.exception_code, f"unknown exception {pdu.exception_code}")
-        raise DeviceRefused(f"device refused: {reason}", reason=reason, exception_code=pdu.exception_code, device=reply[0])
+        code = pdu.exception_code
+        reason = EXCEPTIONS.get(code, f"unknown exception {code}")
+        raise _CLASSES.get(code, DeviceBusy)(f"device refused: {reason}", reason=reason, exception_code=code, device=reply[0])
     return pdu
 
 

@@ -9,11 +9,12 @@ from edge_agent.drivers.driver import driver_for
 from edge_agent.drivers.plan import Field, Memory, plan
 from protocol.errors import CampusError
 from protocol.profile import AnyProfile
-from protocol.profile_items import Item188, RegisterItem
+from protocol.profile_items import Item188, ItemMbus, RegisterItem
 from protocol.site_plan import Device
 
 TD_S = 0.05  # a usual reply delay
 _WHOLE_188 = 19  # data of a 901F reply behind identifier and SER
+_WHOLE_MBUS = 70  # E5, the question behind the selection, and an answer of six records
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +63,6 @@ def _answer_bytes(fields: Sequence[Field], request: bytes) -> int:
 def _ends_at(field: Field) -> int:
     if isinstance(field.item, RegisterItem):
         return 2 * (field.offset + field.item.count)
+    if isinstance(field.item, ItemMbus):
+        return _WHOLE_MBUS
     return _WHOLE_188 if isinstance(field.item, Item188) else field.offset + field.item.size

@@ -18,7 +18,8 @@ from protocol.profile_items import Protocol
 from protocol.quantities import QUANTITIES
 from protocol.site_plan import Device, Line, SerialPort, TcpClientPort
 from provisioning.profiles.budget import Cost, costs
-from provisioning.profiles.conformance import Check, Conformance, check_device, check_virtual
+from provisioning.profiles.checks import Check, Conformance
+from provisioning.profiles.conformance import check_device, check_virtual
 from provisioning.profiles.golden import of_capture, of_trial
 from provisioning.profiles.report import report_page, shown
 from provisioning.profiles.skeleton import skeleton

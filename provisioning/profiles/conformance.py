@@ -5,24 +5,24 @@ A check says what was expected and what was seen; a report of them is what someb
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Literal
+from datetime import datetime
+from functools import partial
+from zoneinfo import ZoneInfo
 
 from edge_agent.lines.clock import Clock, SystemClock
 from edge_agent.lines.line import Line
 from edge_agent.lines.port import open_port
-from protocol.errors import CampusError
 from protocol.profile import AnyProfile
 from protocol.profile_items import RegisterItem
 from protocol.site_plan import Device, VirtualFault
 from protocol.site_plan import Line as LinePlan
+from provisioning.profiles.beyond import told_and_remembered, told_what_to_do
+from provisioning.profiles.checks import Check, Conformance, State, Tell
 from provisioning.profiles.trial import Trial, Tried, differences, try_device
-from provisioning.profiles.virtual_line import VirtualLine, virtual_line
+from provisioning.profiles.virtual_line import SITE_TIMEZONE, VirtualLine, virtual_line
 
-State = Literal["passed", "failed", "skipped"]
-Tell = Callable[["Check"], None]
 SPOILT_ITEMS = 12  # read under each fault; a late reply costs seconds
 FAULTS: tuple[tuple[str, VirtualFault], ...] = (
     ("noise around and inside replies", VirtualFault(kind="noisy", share=0.5)),
@@ -32,41 +32,20 @@ FAULTS: tuple[tuple[str, VirtualFault], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check. `where`: `virtual` or `device`; `log`: the bytes, one line a frame."""
-
-    where: str
-    name: str
-    state: State
-    detail: str = ""
-    log: tuple[str, ...] = ()
-
-
-@dataclass
-class Conformance:
-    """All checks of one run and what the device said."""
-
-    profile: AnyProfile
-    checks: list[Check] = field(default_factory=list)
-    trials: dict[str, Trial] = field(default_factory=dict)
-
-    @property
-    def passed(self) -> bool:
-        """Whether nothing failed."""
-        return all(check.state != "failed" for check in self.checks)
-
-
 def check_virtual(profile: AnyProfile, address: str, tell: Tell, clock: Clock | None = None) -> Conformance:
     """Play the profile as a device and read it with the agent's own driver over a baud-true line: whole, then with faults."""
     found = Conformance(profile)
     clock = clock or SystemClock()
-    with virtual_line(profile, address, clock.wall_ms() / 1000) as played, _opened(played.line, clock) as line:
+    at_s = clock.wall_ms() / 1000
+    with virtual_line(profile, address, at_s) as played, _opened(played.line, clock) as line:
+        now = partial(_site_time, at_s)
         _add(found, tell, _reading(found, played, line))
+        _add(found, tell, told_and_remembered("virtual", profile, played.device, line, now))
         for name, fault in FAULTS:
             played.play(fault)
             _add(found, tell, _under(profile, played, line, name))
             played.play(None)
+        _add(found, tell, told_what_to_do(profile, played.device, line, now, found.trials["virtual"].values))
     return found
 
 
@@ -80,12 +59,19 @@ def check_device(
         for one in try_device(profile, device, line):
             trial.tried.append(one)
             tell(_of_request("device", one))
+        beyond = list(told_and_remembered("device", profile, device, line, datetime.now)) if trial.values else []
     _add(found, lambda _: None, iter([_of_request("device", one) for one in trial.tried]))
+    _add(found, tell, iter(beyond))
     wrong = differences(trial.values, expected, profile.items)
     state: State = "failed" if wrong else "passed" if expected else "skipped"
     detail = "; ".join(wrong) or (f"{len(expected)} values agree" if expected else "give --expect QUANTITY=VALUE for what the display shows")
     _add(found, tell, iter([Check("device", "compared with the display", state, detail)]))
     return found
+
+
+def _site_time(at_s: float) -> datetime:
+    """What a clock on the wall of the virtual line's site shows."""
+    return datetime.fromtimestamp(at_s, ZoneInfo(SITE_TIMEZONE)).replace(tzinfo=None)
 
 
 def _add(found: Conformance, tell: Tell, checks: Iterator[Check]) -> None:
@@ -145,11 +131,3 @@ def _of_request(where: str, one: Tried) -> Check:
         return Check(where, name, state, one.error, log)
     values = ", ".join(f"{quantity} = {value}" for quantity, value in one.values)
     return Check(where, name, "failed" if one.bad else "passed", "; ".join([*one.bad, values]), log)
-
-
-def attempt(where: str, name: str, check: Callable[[], str]) -> Check:
-    """Run one check; an error of ours is its failure, in words."""
-    try:
-        return Check(where, name, "passed", check())
-    except CampusError as error:
-        return Check(where, name, "failed", str(error))

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from protocol.profile import AnyProfile
 from protocol.quantities import QUANTITIES
 from provisioning.profiles.budget import Cost
-from provisioning.profiles.conformance import Conformance
+from provisioning.profiles.checks import Conformance
 
 
 def report_page(runs: Sequence[Conformance], costs: Sequence[Cost], made_at: datetime) -> str:

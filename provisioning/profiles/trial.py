@@ -20,7 +20,8 @@ from protocol.profile import AnyProfile
 from protocol.profile_items import AnyItem
 from protocol.site_plan import Device
 
-RETRIES = 1
+TRIES = 4  # of a request the line spoilt; silence is believed the second time
+_SILENT_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,8 @@ def differences(values: Mapping[str, int], truth: Mapping[str, int], items: Iter
 def _once(driver: Driver, request: Request, line: Line) -> Tried:
     """One request with its follow-ups; tried again when the line spoilt it."""
     error: CampusError | None = None
-    for _ in range(RETRIES + 1):
-        before = len(line.raw_frames())
+    for number in range(1, TRIES + 1):
+        before = line.raw_frames()[-1:]
         try:
             replies, td_s = _exchanges(driver, request, line)
             decoded = driver.decode(request, replies)
@@ -112,6 +113,8 @@ def _once(driver: Driver, request: Request, line: Line) -> Tried:
             raise
         except CampusError as told:
             error = told
+            if isinstance(told, NoReply) and number >= _SILENT_TRIES:
+                break
     frames = _since(line, before)
     return Tried(request, frames, error=error.message if isinstance(error, NoReply) else str(error))
 
@@ -133,5 +136,8 @@ def timing_of(profile: AnyProfile) -> ExchangeTiming:
     return ExchangeTiming(timing.gap_ms / 1000, timing.first_byte_ms / 1000, timing.between_bytes_ms / 1000, TD_MAX_S)
 
 
-def _since(line: Line, before: int) -> tuple[RawFrame, ...]:
-    return tuple(line.raw_frames()[before:])
+def _since(line: Line, before: list[RawFrame]) -> tuple[RawFrame, ...]:
+    """What was said behind the last frame there was; the line forgets its oldest."""
+    frames = line.raw_frames()
+    at = next((place for place in range(len(frames), 0, -1) if before and frames[place - 1] is before[0]), 0)
+    return tuple(frames[at:])

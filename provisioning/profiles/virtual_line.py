@@ -15,6 +15,7 @@ from provisioning.virtual.site import VirtualSite
 
 _NAME = Text(zh="试验", en="Trial")
 SEED = 7
+SITE_TIMEZONE = "Asia/Shanghai"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def virtual_line(profile: AnyProfile, address: str, at_s: float) -> Iterator[Vir
     )
     plan = SitePlan(
         schema=1,
-        site=Site(id="bench", name=_NAME),
+        site=Site(id="bench", name=_NAME, timezone=SITE_TIMEZONE),
         places=(Place(id="bench", kind="campus", name=_NAME),),
         gateways=(Gateway(id="bench", name=_NAME, place="bench", lines=(line,)),),
         rehearsal=Rehearsal(seed=SEED, devices=(VirtualDevice(device=device.id),)),

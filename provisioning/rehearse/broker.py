@@ -70,7 +70,7 @@ def password_hash(password: str) -> str:
 
 
 def _access_rules() -> str:
-    """Two patterns cover the fleet because the gateway's id stands directly behind the prefix.
+    """Two patterns cover the fleet because the gateway's id stands directly behind the prefix; two more the meters whose user is their IMEI.
 
     A `topic` line above the first `user` would hold for anonymous clients only, so the rule for all gateways is a pattern too.
     """
@@ -78,6 +78,8 @@ def _access_rules() -> str:
 pattern write {PREFIX}/%u/up/#
 pattern read {PREFIX}/%u/down/#
 pattern read {PREFIX}/all/down/#
+pattern write {PREFIX}/iot/%u/report
+pattern read {PREFIX}/iot/%u/command
 
 user {CENTRAL_USER}
 topic readwrite {PREFIX}/#

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge_agent.drivers.fields import byte_value, decode_fields, register_value
 from edge_agent.drivers.plan import Field
 from protocol.profile import AnyProfile, Profile188, Profile1997, Profile2007, ProfileModbus
-from protocol.profile_items import AnyItem, Item188, Item1997, Item2007, RegisterItem
+from protocol.profile_items import AnyItem, ByteItem, Item188, Item1997, Item2007
 from protocol.wire import dlt645
 
 Values = tuple[tuple[str, int], ...]  # quantity -> integer in its base unit
@@ -108,7 +108,7 @@ def _in_block(members: tuple[str, ...], mine: Mapping[str, list[Field]]) -> Iter
 
 
 def _size(item: AnyItem) -> int:
-    return 0 if isinstance(item, RegisterItem) else item.size
+    return item.size if isinstance(item, ByteItem) else 0
 
 
 def _values(known: Mapping[str, tuple[Field, ...]], di: str, data: bytes) -> Values:

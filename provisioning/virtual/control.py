@@ -4,6 +4,11 @@
 {"do": "set_fault", "device": "m1", "fault": {"kind": "dead"}}      fault null: healthy again
 {"do": "truth", "device": "m1", "quantity": "energy_active_forward"}
 {"do": "set_state", "device": "m1", "quantity": "input_1", "value": 1}
+{"do": "provoke", "device": "m1", "event": "meter_cover_open", "lasts_s": 60, "operator": "00000001"}      an entry in its event log
+{"do": "memory", "device": "m1"}            all it remembers: states, event logs, account, appliances, clock
+{"do": "account", "device": "m1"}           {"ok": true, "result": {"balance": 120000, "count": 7, "customer": "...", "opened": true, ...}}
+{"do": "set_account", "device": "m1", "balance": 500, "opened": true, "customer": "000000000012"}          each of the three may be left out
+{"do": "appliance", "device": "m1", "name": "kettle", "watts": 1800}     0 W: switched off
 {"do": "reset_stats"}   {"do": "write_stats", "path": "..."}   {"do": "lines"}   {"do": "faults"}   {"do": "ping"}
 """
 
@@ -82,6 +87,14 @@ def _set_fault(site: VirtualSite, request: Mapping[str, Any]) -> None:
     site.set_fault(request["device"], None if fault is None else VirtualFault.model_validate(fault))
 
 
+def _provoke(site: VirtualSite, request: Mapping[str, Any]) -> None:
+    site.provoke(request["device"], request["event"], float(request.get("lasts_s", 0)), str(request.get("operator", "00000000")))
+
+
+def _set_account(site: VirtualSite, request: Mapping[str, Any]) -> dict[str, object]:
+    return site.set_account(request["device"], request.get("balance"), request.get("opened"), request.get("customer"))
+
+
 _ORDERS: dict[str, Callable[[VirtualSite, Mapping[str, Any]], object]] = {
     "ping": lambda _site, _request: "here",
     "lines": lambda site, _request: site.lines(),
@@ -91,5 +104,10 @@ _ORDERS: dict[str, Callable[[VirtualSite, Mapping[str, Any]], object]] = {
     "faults": lambda site, _request: {name: [fault.model_dump() for fault in faults] for name, faults in site.faults().items()},
     "set_fault": _set_fault,
     "truth": lambda site, request: site.truth(request["device"], request["quantity"]),
+    "provoke": _provoke,
+    "memory": lambda site, request: site.memory(request["device"]),
+    "account": lambda site, request: site.set_account(request["device"]),
+    "set_account": _set_account,
+    "appliance": lambda site, request: site.switch_appliance(request["device"], request["name"], int(request["watts"])),
     "set_state": lambda site, request: site.set_state(request["device"], request["quantity"], int(request["value"])),
 }

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from protocol.site_plan import VirtualFault
+from provisioning.virtual.devices.modbus import gateway_timeout
 from provisioning.virtual.line import Answer
 
 _SLOW_MS = 400
@@ -48,6 +49,9 @@ def _spoil(answer: Answer, request: bytes, fault: VirtualFault, timeout_s: float
             answers = [replace(answer, useful=0), twin]
         case "babbling":
             answers = [answer]
+        case "gateway_timeout":
+            told = gateway_timeout(request)
+            answers = [replace(answer, data=told, useful=len(told))] if told else []
     return answers
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol as Interface
 
 from protocol.site_plan import Line
@@ -84,6 +84,9 @@ class Heard:
 
 class Listener(Interface):
     """The devices on a line."""
+
+    def at_speed(self, baud: int) -> bool:
+        """Say what the master's port is set to; False when no device can read that."""
 
     def hear(self, burst: bytes, *, closed: bool) -> Heard | None:
         """Return the first complete request, or None. `closed`: the silence that ends a Modbus frame has passed."""
@@ -157,6 +160,13 @@ class LineModel:
         self._master_spans.append((start_s, self._master_end_s))
         self._decide_at(burst, self._master_end_s, closed=False)
         self._decide_at(burst, self._master_end_s + self.settings.between_s, closed=True)
+
+    def at_speed(self, baud: int) -> bool:
+        """The master's port is set to this from now on; False when no device can read that. The gap and silence stay the line's."""
+        legible = self._listener.at_speed(baud)
+        if legible and baud != self.settings.baud:
+            self.settings = replace(self.settings, baud=baud)
+        return legible
 
     def next_at(self) -> float | None:
         """Return when `advance` has work, or None."""

@@ -18,6 +18,7 @@ from typing import Protocol as Interface
 from protocol.errors import ConfigError
 from provisioning.virtual.line import LineModel
 from provisioning.virtual.line_stats import LineStats
+from provisioning.virtual.ptys import PtySide
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_SLEEP_S = 0.1  # faults set from outside and redialling are noticed within this time
@@ -126,7 +127,8 @@ class Pacer:
         data = line.side.read(fd)
         if data:
             self._advance(line, now_s)
-            line.model.receive(now_s, data, legible=line.side.legible())
+            legible = line.model.at_speed(line.side.baud()) if isinstance(line.side, PtySide) else line.side.legible()
+            line.model.receive(now_s, data, legible=legible)
 
     def _advance(self, line: PacedLine, now_s: float) -> None:
         for release in line.model.advance(now_s):

@@ -103,6 +103,17 @@ class Load:
         return base * (pair * _PAIR_MS + in_pair) + noise * (first - second)
 
 
+def steady(rate: int, from_ms: int, until_ms: int, hours: frozenset[int] = _ALL_DAY) -> int:
+    """Return a constant rate x milliseconds between two local instants, counting only the given hours of the day."""
+    return rate * (_counted_ms(until_ms, hours) - _counted_ms(from_ms, hours))
+
+
+def _counted_ms(local_ms: int, hours: frozenset[int]) -> int:
+    days, in_day = divmod(local_ms, _DAY_MS)
+    hour, in_hour = divmod(in_day, _HOUR_MS)
+    return (days * len(hours) + sum(one in hours for one in range(hour))) * _HOUR_MS + (in_hour if hour in hours else 0)
+
+
 @lru_cache(maxsize=16_384)
 def _day_sum(shape: Shape, average: int, weekend: bool, until_hour: int, hours: frozenset[int]) -> int:
     weights = _WEIGHTS[shape][weekend]

@@ -8,6 +8,7 @@ import tty
 from pathlib import Path
 
 _READ_BYTES = 4096
+_SPEEDS = {getattr(termios, f"B{baud}"): baud for baud in (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)}
 
 
 class PtySide:
@@ -48,6 +49,10 @@ class PtySide:
     def legible(self) -> bool:
         """Return whether the master uses the line's speed."""
         return bool(termios.tcgetattr(self._master)[5] == self._speed)
+
+    def baud(self) -> int:
+        """Return the speed the master's end is set to; 0 for one that is no serial speed."""
+        return _SPEEDS.get(termios.tcgetattr(self._master)[5], 0)
 
     def tick(self, _now_s: float) -> None:
         """Nothing to keep up."""

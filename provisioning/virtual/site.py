@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from protocol.errors import ConfigError, NotFound
-from protocol.profile import AnyProfile, DeviceKind, Profile188, Profile1997, Profile2007, ProfileModbus
+from protocol.meter_events import METER_EVENTS
+from protocol.profile import AnyProfile, DeviceKind, Profile188, Profile1997, Profile2007, ProfileMbus, ProfileModbus
 from protocol.site_plan import (
+    ConcentratorPort,
     Device,
     Gateway,
     Line,
@@ -28,14 +31,17 @@ from protocol.site_plan import (
     VirtualDevice,
     VirtualFault,
 )
-from provisioning.virtual import physics
-from provisioning.virtual.bus import CJT188, DLT645, MODBUS, Bus, Unit
+from provisioning.virtual import physics, reflexes
+from provisioning.virtual.bus import CJT188, DLT645, MBUS, MODBUS, Bus, Unit
+from provisioning.virtual.concentrator import Concentrator
 from provisioning.virtual.devices.cjt188 import WaterMeter188
 from provisioning.virtual.devices.dlt645_1997 import Meter1997
 from provisioning.virtual.devices.dlt645_2007 import Meter2007
+from provisioning.virtual.devices.mbus import MeterMbus
 from provisioning.virtual.devices.modbus import ModbusUnit
 from provisioning.virtual.folder import SiteFolder
 from provisioning.virtual.instrument import Instrument
+from provisioning.virtual.journal import NOBODY
 from provisioning.virtual.line import LineModel, line_settings
 from provisioning.virtual.line_stats import LineStats
 from provisioning.virtual.paced import MasterSide, PacedLine, Pacer
@@ -84,6 +90,8 @@ class VirtualSite:
         self._units: dict[str, Unit] = {}
         self._buses: dict[str, Bus] = {}
         self._ports: dict[str, LinePort] = {}
+        self._doors: dict[tuple[str, str, int], int] = {}  # (gateway, host, port) of the plan -> TCP port on this machine
+        self.concentrators: dict[tuple[int, str, int], Concentrator] = {}  # (TCP port dialled, region, terminal)
         self._lines = [
             self._line(gateway, line, profiles) for gateway in plan.gateways if gateways is None or gateway.id in gateways for line in gateway.lines
         ]
@@ -142,12 +150,60 @@ class VirtualSite:
     def truth(self, device: str, quantity: str) -> int:
         """Return what a device really measures now, in the quantity's base unit and on the primary side."""
         with self._pacer.lock:
-            return self._unit(device).responder.instrument.value(quantity, self._wall())
+            return self._living(device).value(quantity, self._wall())
 
     def set_state(self, device: str, quantity: str, value: int) -> None:
         """Switch something by hand: a relay at the meter, an input contact."""
         with self._pacer.lock:
             self._unit(device).responder.instrument.set_state(quantity, value, self._wall())
+
+    def provoke(self, device: str, event: str, lasts_s: float = 0.0, operator: str = NOBODY) -> None:
+        """Let a meter write an event into its log, as if it had just ended after `lasts_s`. `operator`: eight hex digits."""
+        if event not in METER_EVENTS or len(bytes.fromhex(operator)) != 4:
+            raise NotFound(f"no event {event!r} by operator {operator!r}; expected one of {', '.join(METER_EVENTS)} and eight hex digits")
+        with self._pacer.lock:
+            instrument, now_s = self._living(device), self._wall()
+            instrument.journal.note(event, instrument.local_time(now_s - lasts_s), instrument.local_time(now_s), operator)
+            instrument.changed()
+
+    def set_account(self, device: str, balance: int | None = None, opened: bool | None = None, customer: str | None = None) -> dict[str, object]:
+        """Change what a prepaid meter holds (Wh or fen), and return it; a meter whose account is closed starts again from nothing."""
+        with self._pacer.lock:
+            instrument, now_s = self._living(device), self._wall()
+            account, counter = instrument.opened_account(now_s), instrument.counter(now_s)
+            if opened is False:
+                account.count, account.cumulative, account.purchases = 0, 0, []
+                account.set_balance(0, counter)
+            if balance is not None:
+                account.set_balance(balance, counter)
+            account.opened = account.opened if opened is None else opened
+            account.customer = account.customer if customer is None else customer
+            reflexes.live(instrument, now_s)
+            instrument.changed()
+            told = {"unit": account.unit, "count": account.count, "customer": account.customer, "opened": account.opened}
+            return {"balance": account.balance(counter), **told}
+
+    def switch_appliance(self, device: str, name: str, watts: int) -> None:
+        """Switch on something of so many watts behind a meter; 0 switches it off."""
+        with self._pacer.lock:
+            instrument, now_s = self._living(device), self._wall()
+            if watts:
+                instrument.supply.plug_in(name, watts * 1000, now_s)
+            else:
+                instrument.supply.unplug(name, now_s)
+            reflexes.live(instrument, now_s)
+            instrument.changed()
+
+    def memory(self, device: str) -> dict[str, Any]:
+        """Return what a device remembers, as it is kept over a restart."""
+        with self._pacer.lock:
+            return dict(json.loads(self._living(device).memory()))
+
+    def _living(self, device: str) -> Instrument:
+        """A device's instrument, once it has done what was due."""
+        instrument = self._unit(device).responder.instrument
+        reflexes.live(instrument, self._wall())
+        return instrument
 
     def _unit(self, device: str) -> Unit:
         if device not in self._units:
@@ -164,21 +220,37 @@ class VirtualSite:
         stats = LineStats(settings.byte_s, settings.gap_s)
         name = f"{gateway.id}/{line.id}"
         side, self._ports[name] = self._side(name, line)
-        bus = Bus(units, self._wall)
+        bus = Bus(units, self._wall, line.baud)
         self._buses.update(dict.fromkeys(bus.units, bus))
         return PacedLine(name, LineModel(settings, bus, stats), side, stats)
 
     def _side(self, name: str, line: Line) -> tuple[MasterSide, LinePort]:
         """Make the port a master uses and say how the plan names it."""
-        if isinstance(line.port, TcpServerPort):
-            port = self._folder.tcp_port(name)
-            dtu = DtuSide(_LOOPBACK, port, line.port.registration, line.port.heartbeat)
-            return dtu, line.port.model_copy(update={"host": _LOOPBACK, "port": port})
+        if isinstance(line.port, TcpServerPort | ConcentratorPort):
+            port = self._door(name, line.port)
+            moved = line.port.model_copy(update={"host": _LOOPBACK, "port": port})
+            if isinstance(line.port, ConcentratorPort):
+                return self._concentrator(line.port, port).channel(line.port.channel, line), moved
+            return DtuSide(_LOOPBACK, port, line.port.registration, line.port.heartbeat), moved
         if isinstance(line.port, TcpClientPort) or name in self._tcp_lines:
             server = TcpServerSide(self._folder.tcp_port(name))
             return server, TcpClientPort(kind="tcp_client", host=_LOOPBACK, port=server.port)
         pty = PtySide(self._folder.link(name), line.baud)
         return pty, SerialPort(kind="serial", path=str(pty.link))
+
+    def _door(self, name: str, port: TcpServerPort | ConcentratorPort) -> int:
+        """The TCP port in place of one the gateway listens on; lines that share theirs share this one."""
+        door = (name.partition("/")[0], port.host, port.port)
+        if door not in self._doors:
+            self._doors[door] = self._folder.tcp_port(name)
+        return self._doors[door]
+
+    def _concentrator(self, port: ConcentratorPort, dials: int) -> Concentrator:
+        """The concentrator with this address; lines behind it share it."""
+        key = (dials, port.region, port.terminal)
+        if key not in self.concentrators:
+            self.concentrators[key] = Concentrator(_LOOPBACK, dials, port.region, port.terminal, seed=self._facts.seed)
+        return self.concentrators[key]
 
     def _build(self, device: Device, profiles: Mapping[str, AnyProfile]) -> Unit:
         if device.profile not in profiles:
@@ -205,8 +277,11 @@ def build_unit(device: Device, profile: AnyProfile, behaviour: VirtualDevice | N
         utc_offset_s=facts.utc_offset_s,
         start=behaviour.start_energy_wh,
         epoch_s=facts.epoch_s,
-        prepaid=profile.prepay is not None,
+        credit=None if profile.prepay is None else profile.prepay.unit,
+        clock_offset_s=behaviour.clock_offset_s,
     )
+    if behaviour.motor_s:
+        instrument.state["motor_s"] = behaviour.motor_s
     captured = {key: bytes.fromhex(text) for key, text in behaviour.registers.items()}
     known = partial(
         Unit,
@@ -224,6 +299,8 @@ def build_unit(device: Device, profile: AnyProfile, behaviour: VirtualDevice | N
             return known(DLT645, Meter1997(profile, instrument, device.address, ct=device.ct, pt=device.pt, captured=captured))
         case Profile188():
             return known(CJT188, WaterMeter188(profile, instrument, device.address, captured=captured))
+        case ProfileMbus():
+            return known(MBUS, MeterMbus(profile, instrument, device.address))
         case ProfileModbus():
             return known(MODBUS, ModbusUnit(profile, instrument, device.address, ct=device.ct, pt=device.pt, captured=captured))
 

@@ -75,7 +75,7 @@ class DtuSide:
 
     def __init__(self, host: str, port: int, registration: str, heartbeat: str) -> None:
         self._peer = (host, port)
-        self._registration, self._heartbeat = registration.encode(), heartbeat.encode()
+        self._registration, self._heartbeat = _said(registration), _said(heartbeat)
         self._socket: socket.socket | None = None
         self._connected = False
         self._refused = 0
@@ -142,6 +142,11 @@ class DtuSide:
         if self._socket is not None:
             self._socket.close()
         self._socket, self._connected = None, False
+
+
+def _said(text: str) -> bytes:
+    """The bytes of a registration or heartbeat as a plan writes them: text, or `hex:` and digits."""
+    return bytes.fromhex(text[4:]) if text[:4] == "hex:" else text.encode()
 
 
 def _prepared(connection: socket.socket) -> socket.socket:

@@ -35,7 +35,7 @@ def test_a_second_start_continues_with_the_same_data(demo, wait_until):
 
     demo.start()
 
-    assert demo.api("/api/v1/devices")["total"] == devices == 62
+    assert demo.api("/api/v1/devices")["total"] == devices == 64
     _newer_value(demo, wait_until)
 
 

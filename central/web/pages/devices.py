@@ -79,8 +79,8 @@ def _order(code: str) -> tuple[int, int]:
 def _reachable(conn: Connection, device: DeviceView) -> dict[str, Any]:
     """Why nothing may come from the device: its gateway is away, or has set it aside because it does not answer."""
     try:
-        gateway = get_gateway(conn, device.gateway)
-    except NotFound:  # an earlier plan's
+        gateway = get_gateway(conn, device.gateway or "")
+    except NotFound:  # an earlier plan's, or none: it reports by itself
         return {"gateway": None, "set_aside": False}
     lines = (gateway.health or {}).get("lines") or []
     aside = any(device.code in (line.get("quarantined") or []) for line in lines)

@@ -16,6 +16,14 @@ REPLY, MORE, REFUSED = 0x80, 0x20, 0x40
 LOCAL_FAILURE, NO_SUCH_DATA, NOT_AUTHORISED, NO_BAUD_CHANGE = 0x01, 0x02, 0x04, 0x08  # ERR byte, annex B of 2007
 
 
+Reply645 = tuple[int, bytes]  # control code and data
+
+
+def refuse(control: int, error: int) -> Reply645:
+    """Return the refusal of a request, with its error byte."""
+    return control | REPLY | REFUSED, bytes((error,))
+
+
 @dataclass(frozen=True, slots=True)
 class Request645:
     """One request as a meter understands it; `data` with 33h taken off again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from protocol.profile_items import ByteItem, Item, Ratio, RegisterItem
@@ -22,11 +23,15 @@ class RawScale:
         """Return the raw count of a base-unit value: counters show completed steps, momentary values the nearest one."""
         scaled = value * self.numerator
         raw = scaled // self.denominator if self.floors else (2 * scaled + self.denominator) // (2 * self.denominator)
-        return raw % self.wrap if self.wrap else raw
+        return raw % self.wrap if self.wrap and raw >= 0 else raw  # a signed register below zero has not wrapped
 
     def real(self, value: int) -> float:
         """Return the unrounded raw number, for float registers."""
         return value * self.numerator / self.denominator
+
+    def value(self, raw: int) -> int:
+        """Return the base-unit value of a raw count."""
+        return raw * self.denominator // self.numerator
 
 
 def raw_scale(item: Item, ct: int, pt: int) -> RawScale:
@@ -53,6 +58,14 @@ def encode_bytes(item: ByteItem, raw: int) -> bytes:
     return bytes(encoded)
 
 
+def decode_bytes(item: ByteItem, data: bytes) -> int:
+    """Return the raw count somebody wrote, low byte first. Raises ValueError for digits that are none."""
+    raw = int.from_bytes(data, "little") if not item.is_bcd else int(bytes((*data[:-1], data[-1] & (0x7F if item.signed else 0xFF)))[::-1].hex())
+    if item.bits is not None:
+        raw = raw >> item.bits[0] & (1 << item.bits[1]) - 1
+    return -raw if item.is_bcd and item.signed and data[-1] & 0x80 else raw
+
+
 def bcd(number: int, size: int) -> bytes:
     """Return a number as packed BCD, low byte first, the lowest 2 x size digits."""
     digits = str(number).zfill(2 * size)[-2 * size :]
@@ -76,3 +89,16 @@ def encode_registers(item: RegisterItem, scale: RawScale, value: int) -> list[in
         packed = (raw % 256**size).to_bytes(size, "big")
     words = [int.from_bytes(packed[at : at + 2], "big") for at in range(0, len(packed), 2)]
     return words if item.word_order == "big" else words[::-1]
+
+
+def decode_registers(item: RegisterItem, scale: RawScale, words: Sequence[int]) -> int:
+    """Return the base-unit value somebody wrote into an item's registers, given in address order."""
+    ordered = words if item.word_order == "big" else words[::-1]
+    packed = b"".join(word.to_bytes(2, "big") for word in ordered)
+    if item.type in ("f32", "f64"):
+        number: float = struct.unpack(">f" if item.type == "f32" else ">d", packed)[0]
+        return round(number * scale.denominator / scale.numerator)
+    raw = int.from_bytes(packed, "big", signed=item.type.startswith("i"))
+    if item.bits is not None:
+        raw = raw >> item.bits[0] & (1 << item.bits[1]) - 1
+    return scale.value(raw)

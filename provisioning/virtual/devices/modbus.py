@@ -5,16 +5,19 @@ unit  function  data ..  CRC low  CRC high            a frame ends with 3.5 char
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from protocol.profile import ProfileModbus
 from protocol.profile_items import RegisterItem
 from protocol.profile_writes import WriteModbus
 from protocol.quantities import Kind
-from provisioning.virtual.devices.encoding import encode_registers, raw_scale
+from provisioning.virtual import reflexes
+from provisioning.virtual.devices.encoding import RawScale, decode_registers, encode_registers, raw_scale
+from provisioning.virtual.devices.modbus_logs import ModbusLogs
 from provisioning.virtual.instrument import Instrument
 
 _ILLEGAL_FUNCTION, _ILLEGAL_ADDRESS, _ILLEGAL_VALUE = 1, 2, 3
+_TARGET_SILENT = 0x0B
 _COILS, _INPUTS, _HOLDING = 1, 2, 3
 _ON, _OFF, _TOGGLE, _ALL_COILS = 0xFF00, 0x0000, 0x5500, 0x00FF  # toggle and "all" are common extensions of relay boards
 
@@ -42,6 +45,14 @@ def crc16(data: bytes) -> bytes:
     return value.to_bytes(2, "little")
 
 
+def gateway_timeout(request: bytes) -> bytes:
+    """Return what a gateway says in place of a device that does not answer it: exception 0B (Modbus application protocol 7); only Modbus knows it."""
+    if find_request(request) is None:
+        return b""
+    told = bytes((request[0], request[1] | 0x80, _TARGET_SILENT))
+    return told + crc16(told)
+
+
 class ModbusUnit:
     """One device. `captured`: keys `function:address` (such as `4:0x0156`) and the register bytes to answer from there on."""
 
@@ -61,6 +72,8 @@ class ModbusUnit:
         self._blocks = [(block.function, block.first, block.last) for block in profile.blocks]
         self._blocks += [(item.function, item.address, item.address + item.count - 1) for item in profile.items]
         self._commands = [(command.write, command.confirm) for command in profile.commands if isinstance(command.write, WriteModbus)]
+        self._settings = {setting.quantity: setting for setting in profile.settings}
+        self._logs = ModbusLogs(profile, instrument, address, ct=ct, pt=pt)
         self._captured = dict(_captured_words(captured or {}))
         self._written: dict[tuple[int, int], int] = {}
 
@@ -71,6 +84,7 @@ class ModbusUnit:
     def respond(self, frame: bytes, at_s: float) -> bytes | None:
         """Act on a valid frame that means this unit; return its reply or None for silence (broadcast)."""
         function, body = frame[1], frame[2:-2]
+        reflexes.live(self.instrument, at_s)
         try:
             reply = bytes((function,)) + self._act(function, body, at_s)
         except _Refused as refused:
@@ -119,13 +133,19 @@ class ModbusUnit:
             for place, word in enumerate(words, start=item.address - address):
                 if 0 <= place < count:
                     values[place] |= word
+        for first, words in self._logs.words(function, address, count, at_s):
+            for place, word in enumerate(words, start=first - address):
+                if 0 <= place < count:
+                    values[place] |= word
         for place in range(count):
             known = (function, address + place)
             values[place] = self._written.get(known, self._captured.get(known, values[place]))
         return values
 
     def _exists(self, function: int, address: int) -> bool:
-        return any(kind == function and first <= address <= last for kind, first, last in self._blocks) or (function, address) in self._captured
+        if any(kind == function and first <= address <= last for kind, first, last in self._blocks):
+            return True
+        return (function, address) in self._captured or self._logs.exists(function, address)
 
     def _write_coil(self, address: int, value: int, at_s: float) -> None:
         if value not in (_ON, _OFF, _TOGGLE):
@@ -159,14 +179,27 @@ class ModbusUnit:
             if not known:
                 raise _Refused(_ILLEGAL_ADDRESS)
             return
-        covering = [item for item, _ in self._items if item.function == _HOLDING and item.address <= address < item.address + item.count]
-        if any(item.spec.kind is not Kind.STATE for item in covering):
+        covering = [(item, scale) for item, scale in self._holding() if item.address <= address < item.address + item.count]
+        if any(item.spec.kind is not Kind.STATE and item.quantity not in self._settings for item, _ in covering):
             raise _Refused(_ILLEGAL_ADDRESS)
-        plain = [item for item in covering if item.type == "u16" and item.bits is None]
-        if plain and not known:
-            self.instrument.set_state(plain[0].quantity, int(value * plain[0].factor()), at_s)
-        elif not plain:
+        whole = [(item, scale) for item, scale in covering if item.count == 1 and (item.bits is None or item.quantity in self._settings)]
+        if known:
+            return
+        if any(item.count > 1 and item.quantity in self._settings for item, _ in covering):
+            raise _Refused(_ILLEGAL_VALUE)  # half of a wide setting
+        for item, scale in whole:
+            self._set_item(item, scale, (value,), at_s)
+        if not whole:
             self._written[_HOLDING, address] = value
+
+    def _set_item(self, item: RegisterItem, scale: RawScale, words: Sequence[int], at_s: float) -> None:
+        told, setting = decode_registers(item, scale, words), self._settings.get(item.quantity)
+        if setting is not None and not setting.least <= told <= setting.most:
+            raise _Refused(_ILLEGAL_VALUE)
+        self.instrument.set_state(item.quantity, told, at_s)
+
+    def _holding(self) -> Iterator[tuple[RegisterItem, RawScale]]:
+        return ((item, scale) for item, scale in self._items if item.function == _HOLDING)
 
     def _write_many(self, function: int, address: int, count: int, data: bytes, at_s: float) -> None:
         bits = function == 0x0F
@@ -176,11 +209,26 @@ class ModbusUnit:
         kind = _COILS if bits else _HOLDING
         if not all(self._exists(kind, place) for place in range(address, address + count)):
             raise _Refused(_ILLEGAL_ADDRESS)
-        for place in range(count):
-            if bits:
+        if bits:
+            for place in range(count):
                 self._set_coil(address + place, _ON if data[1 + place // 8] >> place % 8 & 1 else _OFF, at_s)
+            return
+        words = [int.from_bytes(data[at : at + 2], "big") for at in range(1, 1 + 2 * count, 2)]
+        if not self._logs.set_clock(address, words, at_s):
+            self._write_words(address, words, at_s)
+
+    def _write_words(self, address: int, words: Sequence[int], at_s: float) -> None:
+        """Wide settings are written whole; everything else goes register by register."""
+        wide = {item.address: (item, scale) for item, scale in self._holding() if item.quantity in self._settings and item.count > 1}
+        place = 0
+        while place < len(words):
+            item, scale = wide.get(address + place, (None, None))
+            if item is not None and scale is not None and place + item.count <= len(words):
+                self._set_item(item, scale, words[place : place + item.count], at_s)
+                place += item.count
             else:
-                self._write_register(address + place, int.from_bytes(data[1 + 2 * place : 3 + 2 * place], "big"), at_s)
+                self._write_register(address + place, words[place], at_s)
+                place += 1
 
     def _command(self, function: int, address: int, value: int, at_s: float) -> bool:
         """Carry out a write the profile names as a command: its effect is what the profile's read-back expects."""

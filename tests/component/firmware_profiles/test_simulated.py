@@ -24,7 +24,9 @@ _F32_STEPS = 2**23  # a 32-bit float tells this many values apart between two po
 
 
 def _device(profile: AnyProfile) -> Device:
-    digits = {"modbus_rtu": "17", "cjt188": "00112233445566"}.get(profile.protocol.value, "000102030425")
+    digits = {"modbus_rtu": "17", "cjt188": "00112233445566", "mbus": "17"}.get(profile.protocol.value, "000102030425")
+    if getattr(profile, "by", "") == "secondary":
+        digits = "00112233"
     return Device(id="one", profile=profile.profile, address=digits, place="room")
 
 

@@ -1,7 +1,7 @@
 """The PyPI package `dlt645` as a frame-level peer, both ways over TCP.
 
-Only what it does by the standard is used: single identifiers of classes 00, 02 and 04, and refusals. It keeps addresses in display order, so
-meter and client use an address that reads the same both ways.
+Only what it does by the standard is used: single identifiers of classes 00, 02 and 04, writes, passwords, clearing events, a new address, and
+refusals. It keeps addresses and passwords in display order, so those used here read the same both ways.
 """
 
 from __future__ import annotations
@@ -12,11 +12,23 @@ from collections.abc import Callable, Iterator
 import pytest
 from dlt645 import MeterClientService, MeterServerService
 
-from protocol.errors import DeviceRefused
+from protocol.errors import NoSuchData, WrongPassword
 from protocol.wire.bcd import decode_bcd, decode_signed_bcd, encode_bcd, encode_signed_bcd
-from protocol.wire.dlt645 import Decoder, Frame, Version, read_address_request, read_request, reply_data
+from protocol.wire.dlt645 import (
+    Decoder,
+    Frame,
+    Version,
+    change_password_request,
+    clear_events_request,
+    read_address_request,
+    read_request,
+    reply_data,
+    write_address_request,
+    write_request,
+)
 
 METER = "111111111111"
+PASSWORD = "111111"
 V07 = Version.V2007
 
 
@@ -25,6 +37,7 @@ def peer_port() -> Iterator[int]:
     logging.getLogger("dlt645").setLevel(logging.CRITICAL)
     meter = MeterServerService.new_tcp_server("127.0.0.1", 0, 5.0)
     meter.set_address(METER)
+    assert meter.set_password("02" + PASSWORD)
     assert meter.set_00(0x00010000, 1206.42)
     assert meter.set_02(0x02010100, 229.7)
     assert meter.set_02(0x02030000, -1.2345)
@@ -59,8 +72,41 @@ def test_the_peers_refusal_is_understood(ask: Callable, peer_port: int):
 
     reply = ask(peer_port, request.to_bytes(), Decoder())
 
-    with pytest.raises(DeviceRefused):
+    with pytest.raises(NoSuchData):
         reply_data(V07, request, reply)
+
+
+def test_the_peers_meter_takes_our_write(ask: Callable, peer_port: int):
+    write = write_request(V07, METER, "04000103", encode_bcd(30, 1), PASSWORD)
+
+    assert reply_data(V07, write, ask(peer_port, write.to_bytes(), Decoder())).data == b""
+
+    read = read_request(V07, METER, "04000103")
+    assert reply_data(V07, read, ask(peer_port, read.to_bytes(), Decoder())).data == encode_bcd(30, 1)
+
+
+def test_the_peers_meter_refuses_a_wrong_password(ask: Callable, peer_port: int):
+    for asked in (write_request(V07, METER, "04000103", b"\x30", "222222"), clear_events_request(METER, "222222")):
+        with pytest.raises(WrongPassword):
+            reply_data(V07, asked, ask(peer_port, asked.to_bytes(), Decoder()))
+
+
+def test_the_peers_meter_takes_a_new_password(ask: Callable, peer_port: int):
+    change = change_password_request(V07, METER, PASSWORD, "333333")
+
+    assert reply_data(V07, change, ask(peer_port, change.to_bytes(), Decoder())).data == bytes.fromhex("02 33 33 33")
+
+    clear = clear_events_request(METER, "333333")
+    assert reply_data(V07, clear, ask(peer_port, clear.to_bytes(), Decoder())).data == b""
+
+
+def test_the_peers_meter_takes_a_new_address(ask: Callable, peer_port: int):
+    write = write_address_request("222222222222")
+
+    assert reply_data(V07, write, ask(peer_port, write.to_bytes(), Decoder())).data == b""
+
+    request = read_address_request()
+    assert reply_data(V07, request, ask(peer_port, request.to_bytes(), Decoder())).data == bytes.fromhex("22" * 6)
 
 
 @pytest.fixture

@@ -20,9 +20,12 @@ def test_defaults_run_the_embedded_database_beside_the_file():
 
 
 def test_relative_files_are_relative_to_the_settings_file():
-    settings = parse_settings('[broker]\npassword_file = "secret/mqtt"\nca_file = "/etc/ca.pem"', "central.toml", _BASE, {})
+    settings = parse_settings(
+        '[broker]\npassword_file = "secret/mqtt"\nca_file = "/etc/ca.pem"\n[iot]\nsecrets_dir = "keys"', "central.toml", _BASE, {}
+    )
 
     assert settings.broker.password_file == _BASE / "secret/mqtt"
+    assert settings.iot.secrets_dir == _BASE / "keys"
     assert settings.broker.ca_file == Path("/etc/ca.pem")
 
 

@@ -20,8 +20,8 @@ def line(line_id: str, port: int = 4001, **more) -> dict:
     return {"id": line_id, "port": {"kind": "tcp_client", "host": "127.0.0.1", "port": port}, "baud": 2400, **more}
 
 
-def body(version: int, *lines: dict, gateway: str = "gw-1") -> bytes:
-    return json.dumps({"schema": 1, "gateway": gateway, "version": version, "lines": lines}).encode()
+def body(version: int, *lines: dict, gateway: str = "gw-1", **more) -> bytes:
+    return json.dumps({"schema": 1, "gateway": gateway, "version": version, "lines": lines, **more}).encode()
 
 
 @pytest.fixture
@@ -58,6 +58,7 @@ def test_new_document_is_run_kept_and_reported(build):
         (body(3, line("l1"), gateway="gw-2"), "gateway"),
         (body(3, line("l1", devices=[{"id": "m", "profile": "no/such", "address": "1", "place": "p"}])), "no/such"),
         (body(3, line("l1"), line("l1", 4002)), "stands twice"),
+        (body(3, line("l1"), timezone="Asia/Nowhere"), "no time zone"),
         (body(3, line("l1"), line("l2")), "a port has one owner"),
         (body(1, line("l1")), "older"),
         (b"{", "JSON"),

@@ -24,6 +24,7 @@ PREPAID = "meters/generic/dlt645_2007_single_phase_prepaid"
 OLD = "meters/generic/dlt645_1997_three_phase"
 WATER = "water/generic/cjt188_cold_water"
 VALVE = "water/generic/cjt188_cold_water_valve"
+MBUS = "water/generic/mbus_cold_water"
 RELAY = "relays/waveshare/modbus_rtu_relay_8ch"
 SENSOR = "sensors/generic/xy_md02"
 
@@ -180,6 +181,14 @@ BREACHES: dict[str, tuple[str, Callable[[Data], object], str]] = {
         lambda d: d["commands"][0]["write"].update(n1="1C"),
         "n1 1C leaves the relay closed, but 1 is expected back",
     ),
+    "measure in another unit": (MBUS, lambda d: _item(d, "water_volume").update(unit="L"), "the record's own VIF scales volume"),
+    "record read twice": (
+        MBUS,
+        lambda d: _item(d, "water_volume_settlement").update(storage=0),
+        "water_volume_settlement is read from the same place as water_volume",
+    ),
+    "bits of a record": (MBUS, lambda d: _item(d, "water_flow").update(bits=[0, 1]), "not from M-Bus records"),
+    "record without a wrap": (MBUS, lambda d: _item(d, "water_volume").pop("wraps_at"), "where water_volume wraps to zero is not known"),
     "write of a water register": (VALVE, lambda d: d["commands"][0]["write"].update(di="A016"), "only A017 (valve) may be written"),
 }
 

@@ -297,10 +297,15 @@ def test_checksum_is_crc32c():
         Ack(generation=1, epoch=2, seq=3, also=((5, 7), (9, 9))),
         Reported(documents={"lines": ReportedDocument(version=4, refused_version=5, error="lines.yaml:3: wrong")}),
         LinesDocument(gateway="gw-01", version=1, lines=()),
+        LinesDocument(gateway="gw-01", version=1, timezone="Asia/Urumqi", lines=()),
     ],
 )
 def test_records_come_back_as_they_went(record):
     assert decode_record(type(record), messages.encode_record(record)) == record
+
+
+def test_usual_time_zone_is_left_out_so_that_older_agents_read_the_document():
+    assert b"timezone" not in messages.encode_record(LinesDocument(gateway="gw-01", version=1, lines=()))
 
 
 def test_record_keys_of_a_newer_version_are_ignored():

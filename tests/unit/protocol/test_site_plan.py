@@ -111,6 +111,50 @@ def test_lines_may_run_over_tcp(port: str):
     assert plan.gateways[0].lines[0].port.kind.startswith("tcp_")
 
 
+def dialled(*ports: str, baud: int = 2400) -> str:
+    """The plan with lines that all dial in to 0.0.0.0:4001."""
+    lines = (f"  - {{id: d{n}, baud: {baud}, port: {{host: 0.0.0.0, port: 4001, {port}}}}}\n" for n, port in enumerate(ports))
+    return PLAN + "".join(lines)
+
+
+DTU, TERMINAL = "kind: tcp_server, registration: dtu-1", "kind: concentrator, region: '0200', terminal: 4660"
+
+
+def test_many_callers_may_share_one_address():
+    ports = (DTU, "kind: tcp_server, registration: 'hex:64 02'", TERMINAL, TERMINAL + ", channel: 2", TERMINAL.replace("4660", "4661"))
+    lines = parse_site_plan(dialled(*ports), "plan.yaml").gateways[0].lines
+
+    assert [line.port.kind for line in lines] == ["serial", "tcp_server", "tcp_server", "concentrator", "concentrator", "concentrator"]
+    assert parse_site_plan(plan_text(parse_site_plan(dialled(*ports), "plan.yaml")), "again.yaml").gateways[0].lines == lines
+
+
+@pytest.mark.parametrize(
+    ("ports", "baud", "says"),
+    [
+        ((DTU, DTU), 2400, "line 'd1': the same caller stands twice on 0.0.0.0:4001"),
+        ((DTU, "kind: tcp_server, registration: 'hex:64 74 75 2D 31'"), 2400, "the same caller stands twice"),
+        ((TERMINAL, TERMINAL + ", channel: 31"), 2400, "the same caller stands twice"),
+        ((DTU, "kind: tcp_server"), 2400, "every DTU there needs a registration"),
+        (("kind: tcp_server", TERMINAL), 2400, "every DTU there needs a registration"),
+        ((TERMINAL,), 38400, "a concentrator cannot do 38400 baud"),
+        ((DTU.replace("dtu-1", "'hex:6'"),), 2400, "registration"),
+        ((DTU.replace("dtu-1", "'hex:'"),), 2400, "expected bytes behind 'hex:'"),
+        ((DTU + ", heartbeat_reply: 'hex:zz'",), 2400, "heartbeat_reply"),
+        ((DTU + ", delay_ms: 0",), 2400, "delay_ms"),
+        ((TERMINAL.replace("0200", "200"),), 2400, "region"),
+        ((TERMINAL.replace("4660", "65536"),), 2400, "terminal"),
+    ],
+)
+def test_callers_that_cannot_be_told_apart_are_named(ports: tuple[str, ...], baud: int, says: str):
+    assert says in problem(dialled(*ports, baud=baud))
+
+
+def test_documents_of_plain_dtus_carry_no_newer_keys():
+    (line,) = parse_site_plan(dialled(DTU), "plan.yaml").gateways[0].lines[1:]
+
+    assert set(line.port.model_dump(exclude_none=True)) == {"kind", "host", "port", "registration", "heartbeat"}
+
+
 def test_tree_of_supply_and_virtual_points_survive_writing_and_reading():
     plan = parse_site_plan(TREE, "plan.yaml")
 

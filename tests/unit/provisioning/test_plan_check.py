@@ -54,6 +54,8 @@ def test_a_good_plan_has_no_findings(profiles):
         ('"00000000000002"', '"2"', 16, "expects 14 digits"),
         ("generic/dlt645_2007_single_phase,", "chint/ddsu666,", 15, "expects 1 to 247"),
         ('"000000000001", place: room', '"000000000001", place: room, poll_s: {energie: 5}', 15, "no poll group 'energie'"),
+        ('"000000000001", place: room', '"000000000001", place: room, poll_s: {energy: 0}', 15, "outside 1..86400"),
+        ('"000000000001", place: room', '"000000000001", place: room, poll_s: {clock: -1}', 15, "outside 0..86400"),
         ("place: room}\n          - {id: w1", "place: cellar}\n          - {id: w1", 15, "'cellar' does not exist"),
         ('"00010000"', '"9010"', 19, "expects 8 hexadecimal digits"),
         ('"42061200"', '"4206120"', 19, "bytes in hexadecimal"),
@@ -68,6 +70,26 @@ def test_a_mistake_is_named_with_its_line(profiles, old, new, line, words):
     assert report.plan is None
     assert report.mistakes[0].startswith(f"plan.yaml:{line}: ")
     assert words in report.mistakes[0]
+
+
+@pytest.mark.parametrize(
+    ("profile", "address", "words"),
+    [
+        ("generic/mbus_cold_water", "10020380", ""),
+        ("generic/mbus_cold_water", "123456", "expects 8 digits"),
+        ("generic/mbus_cold_water_primary", "250", ""),
+        ("generic/mbus_cold_water_primary", "251", "expects 1 to 250"),
+        ("generic/mbus_cold_water_primary", "10020380", "expects 1 to 250"),
+    ],
+)
+def test_mbus_address_is_the_kind_its_profile_asks_by(profiles, profile, address, words):
+    old = 'generic/cjt188_cold_water, address: "00000000000002"'
+    assert old in PLAN
+
+    mistakes = check_plan(PLAN.replace(old, f'{profile}, address: "{address}"'), "plan.yaml", profiles).mistakes
+
+    assert len(mistakes) == bool(words)
+    assert words in "".join(mistakes)
 
 
 def test_serial_settings_unlike_the_shipped_ones_are_a_doubt(profiles):
@@ -93,3 +115,9 @@ def test_a_plan_written_as_text_reads_as_the_same_plan():
     plan = parse_site_plan(DEMO.read_text(encoding="utf-8"), "demo.yaml")
 
     assert parse_site_plan(plan_text(plan), "again.yaml") == plan
+
+
+def test_what_a_device_remembers_has_periods_of_its_own_or_none(profiles):
+    given = PLAN.replace('"000000000001", place: room', '"000000000001", place: room, poll_s: {freeze: 0, events: 0, clock: 600}')
+
+    assert check_plan(given, "plan.yaml", profiles).mistakes == ()

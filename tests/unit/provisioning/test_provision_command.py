@@ -15,7 +15,7 @@ DEMO = Path(__file__).resolve().parents[3] / "provisioning" / "sites" / "demo.ya
 def test_checking_a_good_plan_counts_it(capsys):
     assert main(["plan", "check", str(DEMO)]) == 0
 
-    assert capsys.readouterr().out == f"{DEMO}: 46 places, 2 gateways, 4 lines, 62 devices; 0 doubts\n"
+    assert capsys.readouterr().out == f"{DEMO}: 46 places, 2 gateways, 5 lines, 64 devices; 0 doubts\n"
 
 
 def test_checking_a_bad_plan_lists_every_mistake(capsys, tmp_path):

@@ -28,7 +28,7 @@ def plan(profiles) -> SitePlan:
 def test_meters_gateways_and_boxes_are_counted(plan, profiles):
     meters = Counter(profiles[device.profile].kind for gateway, _, device in plan.devices() if gateway.id.startswith("gw"))
 
-    assert meters == {DeviceKind.ELECTRICITY_METER: 12_605, DeviceKind.WATER_METER: 806}
+    assert meters == {DeviceKind.ELECTRICITY_METER: 12_605, DeviceKind.WATER_METER: 624}
     assert Counter(gateway.id.split("-")[0] for gateway in plan.gateways) == {"gw": 129, "box": 54}
 
 
@@ -47,8 +47,16 @@ def test_every_maker_has_its_count(plan):
         "KG": 12,
         "Shanghai Shuangbin": 33,
         "Hangzhou Tanling": 1,
-        "Nanjing Maituo": 182,
     }
+
+
+def test_water_meters_with_an_iot_card_stand_behind_no_gateway(plan, profiles):
+    reporting = plan.reporting_devices
+
+    assert len({one.imei for one in reporting}) == len({one.address for one in reporting}) == len(reporting) == 182
+    assert {one.name.en.rpartition(" ")[0] for one in reporting} == {"Nanjing Maituo"}
+    assert {profiles[one.profile].kind for one in reporting} == {DeviceKind.WATER_METER}
+    assert len({one.place for one in reporting}) == 35
 
 
 def test_dorm_meters_stand_one_to_a_room(plan):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -104,6 +105,15 @@ def test_documents_rise_in_version_only_for_gateways_that_changed(site: Connecti
     document = decode_record(LinesDocument, rows[0][2].encode())
     assert (document.version, document.lines[0].baud, [device.id for device in document.lines[0].devices]) == (2, 4800, ["m1", "m2"])
     assert (document.lines[0].devices[0].point, document.lines[0].devices[0].ct) == ("p1", 40)
+
+
+def test_gateways_are_told_the_sites_time_zone_where_it_is_not_the_usual_one(site: Connection, import_plan: Import, plan: str):
+    query = "select body ->> 'timezone' from desired_document order by gateway"
+    assert site.execute(query).fetchall() == [(None,), (None,)]
+
+    import_plan(site, re.sub(r"^site: {(.*)}$", r"site: {\1, timezone: Asia/Urumqi}", plan, count=1, flags=re.MULTILINE))
+
+    assert site.execute(query).fetchall() == [("Asia/Urumqi",), ("Asia/Urumqi",)]
 
 
 def test_removed_gateway_is_told_to_poll_nothing(site: Connection, import_plan: Import, plan: str):

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from edge_agent.lines.port import DialInPort, DialOutPort, Port, make_port, open_port
+from edge_agent.lines.dial_in import DialInPort
+from edge_agent.lines.dial_out import DialOutPort
+from edge_agent.lines.port import Port, make_port, open_port
 from protocol.errors import PortUnavailable
 from protocol.site_plan import Line, SerialPort, TcpClientPort, TcpServerPort
 
@@ -131,18 +133,23 @@ def test_serial_server_that_does_not_answer_is_unavailable(server: socket.socket
 
 
 @pytest.fixture
-def dial_in() -> Iterator[DialInPort]:
+def door() -> int:
+    """A free TCP port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
-        where = free.getsockname()[1]
-    port = DialInPort(TcpServerPort(kind="tcp_server", host="127.0.0.1", port=where, registration="DTU-7", heartbeat="@beat@"))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def dial_in(door: int) -> Iterator[DialInPort]:
+    port = DialInPort(TcpServerPort(kind="tcp_server", host="127.0.0.1", port=door, registration="DTU-7", heartbeat="@beat@"))
     with pytest.raises(PortUnavailable):
         port.open()
     yield port
     port.close()
 
 
-def call(port: DialInPort, says: bytes) -> socket.socket:
-    caller = socket.create_connection(("127.0.0.1", port.bound_port()), timeout=_PATIENCE_S)
+def call(door: int, says: bytes) -> socket.socket:
+    caller = socket.create_connection(("127.0.0.1", door), timeout=_PATIENCE_S)
     caller.sendall(says)
     return caller
 
@@ -155,8 +162,8 @@ def opens(port: DialInPort) -> bool:
     return True
 
 
-def test_dtu_that_registers_becomes_the_line(dial_in: DialInPort) -> None:
-    with call(dial_in, b"DTU-7") as dtu:
+def test_dtu_that_registers_becomes_the_line(dial_in: DialInPort, door: int) -> None:
+    with call(door, b"DTU-7") as dtu:
         assert eventually(lambda: opens(dial_in))
         dial_in.write(b"ask")
         assert dtu.recv(10) == b"ask"
@@ -164,8 +171,8 @@ def test_dtu_that_registers_becomes_the_line(dial_in: DialInPort) -> None:
         assert read_all(dial_in, 6) == b"answer"
 
 
-def test_caller_with_another_registration_is_hung_up_on(dial_in: DialInPort) -> None:
-    with call(dial_in, b"DTU-8") as stranger:
+def test_caller_with_another_registration_is_hung_up_on(dial_in: DialInPort, door: int) -> None:
+    with call(door, b"DTU-8") as stranger:
         assert not opens(dial_in)
         assert eventually(lambda: not opens(dial_in) and _closed(stranger))
 
@@ -180,28 +187,28 @@ def _closed(connection: socket.socket) -> bool:
         return True
 
 
-def test_heartbeats_are_dropped(dial_in: DialInPort) -> None:
-    with call(dial_in, b"DTU-7") as dtu:
+def test_heartbeats_are_dropped(dial_in: DialInPort, door: int) -> None:
+    with call(door, b"DTU-7") as dtu:
         assert eventually(lambda: opens(dial_in))
         dtu.sendall(b"@beat@\x68\x91@beat@")
         assert read_all(dial_in, 2) == b"\x68\x91"
 
 
-def test_dtu_that_calls_again_replaces_its_old_connection(dial_in: DialInPort) -> None:
-    with call(dial_in, b"DTU-7") as old:
+def test_dtu_that_calls_again_replaces_its_old_connection(dial_in: DialInPort, door: int) -> None:
+    with call(door, b"DTU-7") as old:
         assert eventually(lambda: opens(dial_in))
-        with call(dial_in, b"DTU-7") as new:
+        with call(door, b"DTU-7") as new:
             assert eventually(lambda: dial_in.flush_input() == 0 and _closed(old))
             dial_in.write(b"ask")
             assert new.recv(10) == b"ask"
 
 
-def test_dtu_that_hangs_up_is_noticed_and_may_come_back(dial_in: DialInPort) -> None:
-    with call(dial_in, b"DTU-7"):
+def test_dtu_that_hangs_up_is_noticed_and_may_come_back(dial_in: DialInPort, door: int) -> None:
+    with call(door, b"DTU-7"):
         assert eventually(lambda: opens(dial_in))
     with pytest.raises(PortUnavailable):
         dial_in.read(_PATIENCE_S)
-    with call(dial_in, b"DTU-7"):
+    with call(door, b"DTU-7"):
         assert eventually(lambda: opens(dial_in))
 
 

@@ -16,6 +16,7 @@ from pymodbus.client import ModbusTcpClient
 from firmware_profiles.loader import load_profiles
 from protocol.errors import NotFound
 from protocol.site_plan import SerialPort, SitePlan, TcpClientPort, TcpServerPort, VirtualFault
+from provisioning.virtual.control import obey
 from provisioning.virtual.site import VirtualSite
 
 GAP_S = 0.015
@@ -153,3 +154,44 @@ def test_stats_go_to_a_file_on_request(site: VirtualSite, master: Any, tmp_path:
     written = json.loads((tmp_path / "stats.json").read_text())
     assert written["g1/m"]["log"][0]["device"] == "meter-1"
     assert site.stats()["g1/m"]["efficiency"] is None
+
+
+def test_control_orders_reach_the_meters_memory(site: VirtualSite) -> None:
+    obey(site, {"do": "provoke", "device": "meter-1", "event": "meter_cover_open", "lasts_s": 60, "operator": "00000001"})
+    obey(site, {"do": "set_state", "device": "meter-1", "quantity": "malicious_load_limit", "value": 800_000})
+    obey(site, {"do": "appliance", "device": "meter-1", "name": "kettle", "watts": 1_800})
+
+    assert obey(site, {"do": "truth", "device": "meter-1", "quantity": "malicious_load_trips"}) == 1
+    assert obey(site, {"do": "truth", "device": "meter-1", "quantity": "meter_relay_open"}) == 1
+    assert site.memory("meter-1")["journal"]["counts"] == {"meter_cover_open": 1, "relay_opened": 1}
+
+
+def test_control_order_empties_an_account(site: VirtualSite) -> None:
+    told = obey(site, {"do": "set_account", "device": "meter-2", "balance": 0, "customer": "000000000012"})
+
+    assert told == {"balance": 0, "unit": "energy", "count": told["count"], "customer": "000000000012", "opened": True}  # type: ignore[index]
+    assert obey(site, {"do": "account", "device": "meter-2"})["balance"] == 0  # type: ignore[index]
+    assert site.truth("meter-2", "meter_relay_open") == 1
+
+
+def test_meter_told_another_speed_is_heard_at_that_speed_on_its_pty(site: VirtualSite, master: Any) -> None:
+    import serial
+
+    body = bytes.fromhex("68 11 11 11 11 11 11 68 17 01") + bytes(((0x08 + 0x33) & 0xFF,))
+    port = master(site.lines()["g1/m"])
+    told = port.ask(body + bytes((sum(body) & 0xFF, 0x16)), 4 + 13)
+    port.close()
+
+    slower = serial.Serial(site.lines()["g1/m"], 2400, timeout=2.0)
+    time.sleep(0.1)  # the gap before a request
+    slower.write(REQUEST)
+    received = slower.read(len(REPLY))
+    slower.close()
+
+    assert told[12] == 0x97
+    assert received == REPLY
+
+
+def test_unknown_event_is_refused(site: VirtualSite) -> None:
+    with pytest.raises(NotFound, match="no event 'party'"):
+        site.provoke("meter-1", "party")

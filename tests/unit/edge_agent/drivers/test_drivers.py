@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from pymodbus.framer import FramerRTU
 
 from edge_agent.drivers import plan
 from edge_agent.drivers.dlt645 import MAX_FOLLOW_UPS
@@ -15,7 +16,7 @@ from edge_agent.drivers.plan import Memory
 from protocol.errors import DeviceRefused, EncodeError
 from protocol.profile import AnyProfile
 from protocol.site_plan import Device
-from protocol.wire.modbus import read_request
+from protocol.wire.modbus import read_request, reply_registers
 
 
 def ask(profile: AnyProfile, device: Device, replies: Sequence[bytes | str]) -> tuple[list[bytes], Decoded]:
@@ -304,9 +305,11 @@ def test_coils_become_states(make_profile: Any, make_device: Any) -> None:
     ],
 )
 def test_kinds_of_refusal(code: int, lasts: bool, silent: bool) -> None:
-    error = DeviceRefused("refused", exception_code=code)
+    body = bytes([1, 0x83, code])
+    with pytest.raises(DeviceRefused) as refused:
+        reply_registers(read_request(1, 3, 0, 1), body + FramerRTU.compute_CRC(body).to_bytes(2, "big"))
 
-    assert (refusal_lasts(error), target_silent(error)) == (lasts, silent)
+    assert (refusal_lasts(refused.value), target_silent(refused.value)) == (lasts, silent)
 
 
 def test_refusal_without_a_code_lasts() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from protocol.errors import PortUnavailable
+from protocol.errors import NoReply, PortBusy, PortUnavailable, Refused
 
 
 class VirtualClock:
@@ -37,17 +37,24 @@ Answers = Sequence[tuple[float, bytes]]  # (seconds after the request's last bit
 
 @dataclass
 class ScriptedPort:
-    """A port on virtual time. `answer(request)` says what arrives when; `sent` keeps (time, request)."""
+    """A port on virtual time. `answer(request)` says what arrives when, nothing more after b""; `sent` keeps (time, request).
+
+    `busy_until`: writes before are refused, after a quarter of a second.
+    """
 
     clock: VirtualClock
     byte_s: float = 11 / 2400
     answer: Callable[[bytes], Answers] = lambda request: ()
     jitter_s: float = 0.0
+    framed: bool = False
+    busy_until: float = 0.0
     retry_s: Sequence[float] = (1.0, 2.0, 5.0, 10.0, 30.0)
     sent: list[tuple[float, bytes]] = field(default_factory=list)
     opened: int = 0
     is_open: bool = False
     broken: bool = False
+    fixed_speed: bool = False
+    speeds: list[tuple[float, int | None]] = field(default_factory=list)
     _arrivals: list[tuple[float, int, bytes]] = field(default_factory=list)
     _order: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -58,6 +65,9 @@ class ScriptedPort:
 
     def write(self, data: bytes) -> None:
         self._check()
+        if self.clock.now < self.busy_until:
+            self.clock.now = min(self.busy_until, self.clock.now + 0.25)
+            raise PortBusy("another line is using it")
         self.sent.append((self.clock.now, data))
         ends = self.clock.now + len(data) * self.byte_s
         for delay_s, chunk in self.answer(data):
@@ -72,6 +82,8 @@ class ScriptedPort:
         if self._arrivals and self._arrivals[0][0] <= until:
             at, _, data = heapq.heappop(self._arrivals)
             self.clock.now = max(self.clock.now, at)
+            if not data:
+                raise NoReply("nothing more will come")
             return data
         self.clock.now = until
         return b""
@@ -82,6 +94,13 @@ class ScriptedPort:
         while self._arrivals and self._arrivals[0][0] <= self.clock.now:
             dropped += len(heapq.heappop(self._arrivals)[2])
         return dropped
+
+    def set_speed(self, baud: int | None) -> None:
+        self._check()
+        if self.fixed_speed and baud is not None:
+            raise Refused("port test has its own speed")
+        self.speeds.append((self.clock.now, baud))
+        self.byte_s = 11 / (baud or 2400)
 
     def fileno(self) -> int:
         return -1

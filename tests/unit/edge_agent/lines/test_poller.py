@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 
 from edge_agent.drivers.driver import driver_for
 from edge_agent.drivers.plan import Request
+from edge_agent.drivers.procedure import Ask, Procedure
 from edge_agent.lines.exchange import Transaction
 from edge_agent.lines.outlet import Outlet
 from edge_agent.lines.poller import Poller
@@ -440,9 +441,13 @@ def test_urgent_read_on_a_broken_port_fails_instead_of_waiting(bench: Bench) -> 
 
 def test_command_is_sent_once_even_if_nobody_answers(bench: Bench) -> None:
     bench.dead = {A.address}
-    poller, future = bench.start(A), Future[list[Any]]()
+    poller, future = bench.start(A), Future[Any]()
     asked = dlt645.write_address_request("000000000005")
-    poller.command("a", lambda: Transaction(asked.to_bytes(), dlt645.Decoder(), lambda reply: True), Priority.CONTROL, future)
+
+    def write() -> Procedure[Any]:
+        return (yield Ask(Transaction(asked.to_bytes(), dlt645.Decoder(), lambda reply: True)))
+
+    poller.run("a", write, Priority.CONTROL, future)
     bench.registers["00000000"] = None
     bench.dead.add(asked.address)
     bench.run(poller, 10.0)
@@ -540,11 +545,11 @@ def test_broadcast_goes_between_two_exchanges_and_the_bus_rests_behind_it(bench:
 
 
 def test_command_that_cannot_be_built_fails_alone(bench: Bench) -> None:
-    def build() -> Transaction[Any]:
+    def make() -> Procedure[Any]:
         raise EncodeError("password is not six digits")
 
-    poller, future = bench.start(A), Future[list[Any]]()
-    poller.command("a", build, Priority.CONTROL, future)
+    poller, future = bench.start(A), Future[Any]()
+    poller.run("a", make, Priority.CONTROL, future)
     bench.run(poller, 5.0)
 
     assert isinstance(future.exception(0), EncodeError)

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protocol.errors import ChecksumError, DeviceRefused, EncodeError, FrameError, UnexpectedReply
+from protocol.errors import ChecksumError, DeviceRefused, EncodeError, FrameError, PayloadError, UnexpectedReply
 from protocol.quantities import UNIT_FACTORS
 from protocol.wire import cjt188
 from protocol.wire.cjt188 import ANY_ADDRESS, ANY_TYPE, Decoder, Frame, matches, read_request, reply_data
@@ -105,6 +107,7 @@ def test_address_request_is_answered_by_the_address_field():
         lambda: read_request(0x10, METER, "901F", 256),
         lambda: read_request(0x10, "1" * 15, "901F"),
         lambda: read_request(0x100, METER, "901F"),
+        lambda: read_request(0xFF, METER, "901F"),
         lambda: cjt188.valve_request(0x10, METER, 256),
         lambda: Frame(0x10, "1", 0x01),
         lambda: Frame(0x10, METER, 0x04, bytes(256)),
@@ -118,3 +121,44 @@ def test_what_cannot_be_sent_is_refused_before_sending(build):
 @pytest.mark.parametrize("code", [0x02, 0x05, 0x08, 0x14, 0x17, 0x29, 0x2C, 0x32, 0x35])
 def test_unit_codes_use_the_vocabulary(code: int):
     assert cjt188.UNIT_CODES[code] in {unit for unit, _ in UNIT_FACTORS}
+
+
+def test_valve_of_the_maker_that_answers_aa():
+    request = cjt188.valve_request(0x10, METER, cjt188.VALVE_CLOSE, di_order="high_first", control=cjt188.VALVE_WRITE)
+    answer = Frame.from_bytes(bytes.fromhex("FE FE FE 68 10 01 00 00 05 08 00 00 AA 05 A0 17 00 01 FF EC 16"))
+
+    assert request.to_bytes(0).hex(" ").upper() == "68 10 01 00 00 05 08 00 00 2A 04 A0 17 00 99 04 16"
+    assert reply_data(request, answer) == bytes.fromhex("01 FF")
+    assert not matches(cjt188.valve_request(0x10, METER, cjt188.VALVE_CLOSE), answer)
+
+
+@pytest.mark.parametrize(("back", "di"), [(1, "D120"), (2, "D121"), (12, "D12B")])
+def test_month_identifiers_count_back(back: int, di: str):
+    assert cjt188.month_di(back) == di
+
+
+def test_clock_is_set_from_the_second_up():
+    request = cjt188.time_request(0x10, METER, datetime(2026, 9, 21, 22, 13, 20), di_order="high_first")
+
+    assert (request.control, request.data) == (0x04, bytes.fromhex("A0 15 00 20 13 22 21 09 26 20"))
+
+
+def test_initial_reading_has_its_own_control_code():
+    request = cjt188.initial_reading_request(0x10, METER, 55_667_700)
+
+    assert (request.control, request.data) == (0x16, bytes.fromhex("16 A0 00 00 77 66 55 2C"))
+
+
+@pytest.mark.parametrize(
+    "build", [lambda: cjt188.month_di(0), lambda: cjt188.month_di(13), lambda: cjt188.initial_reading_request(0x10, METER, 1, 0x2D)]
+)
+def test_months_and_units_that_do_not_exist_are_refused(build):
+    with pytest.raises(EncodeError):
+        build()
+
+
+def test_settlement_day_is_a_day():
+    assert cjt188.day_of_month(bytes.fromhex("25")) == 25
+    for wrong in ("00", "32", "1A", ""):
+        with pytest.raises(PayloadError):
+            cjt188.day_of_month(bytes.fromhex(wrong))

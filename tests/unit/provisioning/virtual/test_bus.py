@@ -179,3 +179,61 @@ def test_babbling_meter_sends_unasked_until_healed(profile: Any) -> None:
 
     assert len(text(babbled)) > 8
     assert all(release.at_s < at_s + 4.2 for release in quiet)
+
+
+def baud_order(z: int) -> bytes:
+    body = bytes.fromhex("68 01 00 00 00 00 00 68 17 01") + bytes(((z + 0x33) & 0xFF,))
+    return body + bytes((sum(body) & 0xFF, 0x16))
+
+
+def test_meter_answers_at_the_old_speed_and_then_only_at_the_new_one(profile: Any) -> None:
+    rig = Rig(profile)
+    rig.bus = Bus(list(rig.bus.units.values()), lambda: NOW_S, 2400)
+    rig.model = LineModel(LineSettings(2400, 11, 0.03, 3.5 * BYTE_S), rig.bus, rig.stats)
+
+    told = text(rig.ask(baud_order(0x20)))
+    old = text(rig.ask(READ, 10.0))
+    readable = rig.model.at_speed(9600)
+    new = rig.ask(READ, 20.0)
+
+    assert told[-3:] == bytes((0x53, sum(told[4:-2]) & 0xFF, 0x16))
+    assert (old, readable) == (b"", True)
+    assert text(new)[12:14] == bytes.fromhex("91 08")
+    assert new[-1].at_s - 20.0 < 0.06 + (len(READ) + 24 + 1) * 11 / 9600  # four times as fast
+    assert not rig.model.at_speed(4800)
+
+
+def test_speed_nobody_used_is_given_up(profile: Any) -> None:
+    now = [NOW_S]
+    unit = Rig(profile).meter(profile, 1, ())
+    bus = Bus([unit], lambda: now[0], 2400)
+    bus.hear(baud_order(0x20), closed=True)
+
+    speeds = []
+    for now[0] in (NOW_S + 60, NOW_S + 61):
+        speeds.append(unit.speed(2400, now[0]))
+
+    assert speeds == [9600, 2400]
+
+
+def test_meter_is_found_under_the_address_it_was_given(profile: Any) -> None:
+    rig = Rig(profile, meters=2)
+    body = bytes.fromhex("68 01 00 00 00 00 00 68 15 06") + bytes((byte + 0x33) & 0xFF for byte in bytes.fromhex("090000000000"))
+    rig.ask(body + bytes((sum(body) & 0xFF, 0x16)))
+
+    again = bytearray(READ)
+    again[1], again[-2] = 0x09, (READ[-2] + 8) & 0xFF
+
+    assert text(rig.ask(READ, 10.0)) == b""
+    assert text(rig.ask(bytes(again), 20.0)).startswith(bytes.fromhex("FE FE FE FE 68 09"))
+
+
+def test_gateway_answers_in_place_of_a_modbus_device(profile: Any) -> None:
+    rig = Rig(profile)
+    rig.bus.set_faults("mb", (VirtualFault(kind="gateway_timeout"),))
+    request = bytes.fromhex("68 03 00 00 00 02")
+
+    received = text(rig.ask(request + crc16(request)))
+
+    assert received[:3] == bytes.fromhex("68 83 0B")
+    assert received[3:] == crc16(received[:3])

@@ -92,3 +92,55 @@ def test_other_type_and_bad_checksum_stay_silent(profile: Any, water: Instrument
 
     assert ask(device, "68 30 AA AA AA AA AA AA AA 01 03 1F 90 01 F2 16") is None
     assert find_request(bytes.fromhex("68 10 AA AA AA AA AA AA AA 01 03 1F 90 01 D3 16")) is None
+
+
+def test_valve_on_a_motor_shows_the_old_state_until_it_has_arrived(profile: Any, water: Instrument) -> None:
+    device = WaterMeter188(profile("cjt188", di_order="high_first"), water, "00000019121301", preamble=0)
+    water.state["motor_s"] = 8
+
+    told = device.respond(bytes.fromhex("68 10 01 13 12 19 00 00 00 04 04 A0 17 01 99 10 16"), NOW_S)
+    read = bytes.fromhex("68 10 01 13 12 19 00 00 00 01 03 90 1F 01 6B 16")
+    states = [(device.respond(read, NOW_S + passed_s) or b"")[-4] & 3 for passed_s in (7, 8)]
+
+    assert told is not None
+    assert told[9] == 0x84
+    assert states == [0, 1]
+
+
+def test_one_makers_valve_is_answered_as_published(profile: Any, water: Instrument, ask: Any) -> None:
+    command = {"name": "valve_close", "write": {"di": "A017", "data": "99", "control": "2A"}, "confirm": {"quantity": "valve_state", "value": 1}}
+    device = WaterMeter188(profile("cjt188", di_order="high_first", commands=[command]), water, "00000805000001", preamble=3)
+    body = bytes.fromhex("68 10 01 00 00 05 08 00 00 2A 04 A0 17 00 99")
+
+    reply = ask(device, (body + bytes((sum(body) % 256, 0x16))).hex())
+
+    assert reply == "FE FE FE 68 10 01 00 00 05 08 00 00 AA 05 A0 17 00 01 FF EC 16"
+    assert water.value("valve_state", NOW_S) == 1
+
+
+def test_months_gone_by_are_told_and_no_older_ones(profile: Any, water: Instrument) -> None:
+    item = {"di": "D120", "format": "XXXXXX.XX", "unit_at": 4, "quantity": "water_volume_monthly", "unit": "m3"}
+    device = WaterMeter188(profile("cjt188", freezes=[{"period": "month", "depth": 12, "items": [item]}]), water, "1", preamble=0)
+
+    def read(di: str) -> bytes:
+        body = bytes.fromhex("68 10 AA AA AA AA AA AA AA 01 03") + bytes.fromhex(di)[::-1] + b"\x05"
+        reply = device.respond(body + bytes((sum(body) % 256, 0x16)), NOW_S)
+        assert reply is not None
+        return reply[9:-2]
+
+    august_s = NOW_S - (20 * 86_400 + 22 * 3600 + 13 * 60 + 20) - 31 * 86_400
+    assert read("D121")[:5] == bytes.fromhex("81 08 21 D1 05")
+    assert int(read("D121")[5:9][::-1].hex()) == water.value("water_volume", august_s) // 10
+    assert read("D121")[9] == 0x2C
+    assert read("D12C")[0] == 0xC1
+
+
+def test_clock_is_written(profile: Any, water: Instrument, ask: Any) -> None:
+    clock = {"read": {"di": "901F", "offset": 10, "format": "YYMMDDhhmmss"}, "set_di": "A015"}
+    device = WaterMeter188(profile("cjt188", clock=clock), water, "1", preamble=0)
+    body = bytes.fromhex("68 10 01 00 00 00 00 00 00 04 0A 15 A0 00 05 10 22 21 09 26 20")
+
+    reply = ask(device, (body + bytes((sum(body) % 256, 0x16))).hex())
+
+    assert reply.startswith("68 10 01 00 00 00 00 00 00 84")
+    assert water.local_time(NOW_S).isoformat() == "2026-09-21T22:10:05"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -112,13 +113,42 @@ def test_long_data_comes_in_follow_up_frames(profile: Any, instrument: Instrumen
     assert (collected, sequence) == (bytes(range(20)), 3)
 
 
-def test_broadcast_time_is_taken_in_silence(profile: Any, instrument: Instrument, ask: Any) -> None:
+def test_published_broadcast_time_is_taken_in_silence(profile: Any, instrument: Instrument, ask: Any) -> None:
     device = meter(profile, instrument, "000000000001")
+    instrument.set_clock(datetime(2017, 6, 5, 10, 20), NOW_S)
 
     reply = ask(device, "68 99 99 99 99 99 99 68 08 06 84 55 43 38 39 4A 4B 16")
 
     assert reply is None
     assert instrument.local_time(NOW_S).isoformat() == "2017-06-05T10:22:51"
+
+
+@pytest.mark.parametrize(
+    ("shows", "told", "followed"),
+    [
+        ("10:20:00", "51 22 10", True),
+        ("10:17:50", "51 22 10", False),  # more than five minutes away
+        ("23:57:00", "00 58 23", False),  # too near to midnight, before
+        ("00:04:00", "00 05 00", False),  # and behind it
+    ],
+)
+def test_broadcast_time_is_followed_only_a_little_way(profile: Any, instrument: Instrument, ask: Any, shows: str, told: str, followed: bool) -> None:
+    device = meter(profile, instrument, "000000000001")
+    instrument.set_clock(datetime.fromisoformat(f"2026-09-21T{shows}"), NOW_S)
+
+    ask(device, frame("999999999999", 0x08, f"{told} 21 09 26"))
+
+    assert (instrument.local_time(NOW_S).strftime("%H:%M:%S") != shows) is followed
+
+
+def test_broadcast_time_is_followed_once_a_day(profile: Any, instrument: Instrument, ask: Any) -> None:
+    device = meter(profile, instrument, "000000000001")
+    instrument.set_clock(datetime(2026, 9, 21, 10, 20), NOW_S)
+
+    ask(device, frame("999999999999", 0x08, "00 21 10 21 09 26"))
+    ask(device, frame("999999999999", 0x08, "00 22 10 21 09 26"))
+
+    assert instrument.local_time(NOW_S) == datetime(2026, 9, 21, 10, 21)
 
 
 def test_published_trip_opens_the_relay_and_reads_back(profile: Any, instrument: Instrument, ask: Any) -> None:

@@ -1,0 +1,1 @@
+"""Meters that report by themselves: reports in, commands out, who is silent."""
