@@ -9,6 +9,8 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 
 from pydantic import TypeAdapter
 
@@ -17,6 +19,7 @@ from protocol.errors import ConfigError
 from protocol.profile import REMEMBERED, AnyProfile, DeviceKind, ProfileMbus, Serial
 from protocol.profile_items import Protocol
 from protocol.site_plan import Device, Line, ReportingDevice, SitePlan, medium_problems, problems
+from provisioning.profiles.budget import costs, line_share
 
 _ADDRESS = {
     Protocol.DLT645_2007: (re.compile(r"\d{12}"), "12 digits"),
@@ -33,6 +36,7 @@ _REGISTER = {
     Protocol.MODBUS_RTU: (re.compile(r"[1-4]:0x[0-9A-F]{4}"), "FUNCTION:0xADDRESS, such as 4:0x0156"),
     Protocol.MBUS: (re.compile(r"(?!)"), "no captured registers"),
 }
+FULL_LINE = 0.8  # above this share of its time a line has no room for retries, dead devices and commands
 _HEX = re.compile(r"([0-9A-Fa-f]{2})+")
 _ADAPTER: TypeAdapter[SitePlan] = TypeAdapter(SitePlan)
 Check = Callable[[SitePlan], Iterator[Problem]]
@@ -60,7 +64,7 @@ def check_plan(text: str, name: str, profiles: Mapping[str, AnyProfile]) -> Plan
 
 def plan_doubts(text: str, name: str, profiles: Mapping[str, AnyProfile]) -> tuple[str, ...]:
     """What looks like a slip in a plan without mistakes, as `file:line: text`."""
-    return _parse(text, name, lambda plan: _serial_doubts(plan, profiles))[1]
+    return _parse(text, name, lambda plan: chain(_serial_doubts(plan, profiles), _load_doubts(plan, profiles)))[1]
 
 
 def _parse(text: str, name: str, check: Check) -> tuple[SitePlan | None, tuple[str, ...]]:
@@ -118,6 +122,19 @@ def _serial_doubts(plan: SitePlan, profiles: Mapping[str, AnyProfile]) -> Iterat
         shipped, runs = _settings(profiles[device.profile].serial), _settings(line)
         if shipped != runs:
             yield (*path, "profile"), f"{device.profile} is shipped with {shipped}, the line runs {runs}; check the device's own setting"
+
+
+def _load_doubts(plan: SitePlan, profiles: Mapping[str, AnyProfile]) -> Iterator[Problem]:
+    """Lines that have more to read than time: their polls come late, and commands wait behind them."""
+    costs_of = cache(lambda key: costs(profiles[key]))
+    for g, gateway in enumerate(plan.gateways):
+        for n, line in enumerate(gateway.lines):
+            share = line_share(line, costs_of)
+            if share > FULL_LINE:
+                text = (
+                    f"line {gateway.id}/{line.id}: reading its {len(line.devices)} devices takes {100 * share:.0f} % of its time at {line.baud} baud"
+                )
+                yield ("gateways", g, "lines", n, "id"), f"{text}; lengthen poll_s, raise the speed, or part the line"
 
 
 def _settings(of: Line | Serial) -> str:

@@ -14,7 +14,7 @@ from protocol.site_plan import Device
 from protocol.wire import dlt645, load_record
 from protocol.wire.load_record import LoadRecord
 
-MOST_AT_ONCE = 255  # the count is one byte
+MOST_AT_ONCE = 24  # a full record takes about 110 bytes, and an answer at most 16 frames of 200
 
 
 def read_load_records(profile: Profile2007, device: Device, since: datetime, count: int) -> Procedure[list[LoadRecord]]:

@@ -30,7 +30,8 @@ class ModbusDriver:
         if replies:
             _words(asked, replies[-1])
             return None
-        return Transaction(asked, modbus.ReplyDecoder(asked), lambda reply: True)  # the decoder finds only what can answer the request
+        # the decoder finds only what can answer the request; that it answers this one is the line's to see to
+        return Transaction(asked, modbus.ReplyDecoder(asked), lambda reply: True, alike=modbus.reply_mark(asked))
 
     def data(self, request: Request, replies: Sequence[bytes]) -> bytes:
         """The registers of the reply as bytes, high byte first; coils one byte each."""

@@ -34,7 +34,8 @@ class Decoder(Protocol[F]):
 class Transaction(Generic[F]):
     """A request and how to recognise its reply. `decoder` is fresh, for this exchange only; `rest_s`: idle bus wanted behind it (after writes).
 
-    `shown`: what logs, errors and the raw frames show instead of a request that holds a password.
+    `shown`: what logs, errors and the raw frames show instead of a request that holds a password. `alike`: requests with the same mark have answers
+    that cannot be told apart (Modbus replies name no register), so a late one must never meet another request of that mark.
     """
 
     request: bytes
@@ -42,6 +43,7 @@ class Transaction(Generic[F]):
     accept: Callable[[F], bool]
     rest_s: float = 0.0
     shown: bytes | None = None
+    alike: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from edge_agent.lines.clock import SPIN_S, Clock
@@ -30,6 +31,8 @@ MAX_FRAME_BYTES = 300  # longer than any frame of the protocols spoken here
 LEAST_GAP_CHARS = 3.5  # Modbus over serial line 2.5.1.1
 ECHO_SLACK_S = 0.01  # an echo begins while the request is being sent; no device answers this soon
 INSTANT_S = 1e-6  # waits shorter than this are over
+LATE_S = 0.5  # how much later than twice its time an answer is still reckoned with, where it could be mistaken
+MAX_OWED = 64
 SLICE_S = 0.25  # how long a stop may go unnoticed while listening
 
 
@@ -54,6 +57,7 @@ class Line:
         self._echoes = False
         self.counters = counters or LineCounters()
         self._raw: deque[RawFrame] = deque(maxlen=RAW_FRAMES)
+        self._owed: dict[bytes, _Owed] = {}
 
     def exchange(self, what: Transaction[F], timing: ExchangeTiming, meanwhile: Callable[[], None] | None = None) -> Exchange[F]:
         """Send the request and return its reply.
@@ -62,6 +66,7 @@ class Line:
         Raises NoReply, ChecksumError, UnexpectedReply (the bus is idle again then), PortUnavailable.
         """
         began = self._clock.monotonic()
+        self._await_owed(what)
         gap_s = self._send(what.request, timing.gap_s, what.shown)
         self._rest_s = what.rest_s
         if meanwhile is not None:
@@ -114,6 +119,29 @@ class Line:
     def _set_byte_s(self, byte_s: float) -> None:
         self._byte_s = byte_s
         self._gap_s = max(self._own_gap_s, LEAST_GAP_CHARS * byte_s)
+
+    # --- replies that may still come -----------------------------------------------------------------------------------
+
+    def _owe(self, what: Transaction[F], timing: ExchangeTiming, hearing: _Hearing[F], answered: bool) -> None:
+        """Note that a request met silence: its answer may still come. One to the same request again may have been the first one's."""
+        if what.alike is None or self._port.framed or (answered and what.alike not in self._owed):
+            return
+        if len(self._owed) >= MAX_OWED:
+            del self._owed[next(iter(self._owed))]
+        self._owed[what.alike] = _Owed(what.request, hearing.sent_at + 2 * timing.first_byte_s + LATE_S)
+
+    def _await_owed(self, what: Transaction[F]) -> None:
+        """Let an answer that is owed to another request pass, where it would be taken for this one's."""
+        owed = self._owed.get(what.alike) if what.alike is not None else None
+        if what.alike is None or owed is None or owed.request == what.request:
+            return
+        del self._owed[what.alike]
+        while (left := owed.until - self._clock.monotonic()) > INSTANT_S:
+            self._check_stopping()
+            if late := self._read(min(left, SLICE_S)):
+                self._last_byte_at = self._clock.monotonic()
+                self.counters.noise_bytes += len(late)
+                self._record("<", late)
 
     # --- sending -------------------------------------------------------------------------------------------------------
 
@@ -174,6 +202,7 @@ class Line:
         if reply is None:
             raise self._failure(what, timing, hearing)
         self._count(hearing, what)
+        self._owe(what, timing, hearing, answered=True)
         td_s = hearing.td_s
         self.counters.useful_bytes += (wire_bytes := len(what.request) + hearing.useful_bytes)
         self.counters.ideal_s += wire_bytes * self._byte_s + td_s + gap_s
@@ -203,6 +232,7 @@ class Line:
         if hearing.decoder.checksum_errors:
             return ChecksumError("the reply arrived damaged", **facts)
         self.counters.timeouts += 1
+        self._owe(what, timing, hearing, answered=False)
         if hearing.foreign:
             return UnexpectedReply("only frames that answer another question arrived", frames=hearing.foreign, **facts)
         return NoReply("no usable reply before the deadline" if hearing.raw else "no reply", **facts)
@@ -219,6 +249,14 @@ def _presentable(what: Transaction[F], hearing: _Hearing[F]) -> bytes:
     """What was heard; an echo of a request with a password in it is shown as the request is."""
     raw = bytes(hearing.raw)
     return raw if what.shown is None else raw.replace(what.request, what.shown)
+
+
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """A request that met silence, and until when (monotonic) its answer may come."""
+
+    request: bytes
+    until: float
 
 
 class _Hearing(Generic[F]):

@@ -139,6 +139,12 @@ class ReplyDecoder(FrameStream[bytes]):
         super().__init__(request[0], _HEADER_BYTES, lambda buffer, at: _reply_length(request, buffer, at), checked, MAX_FRAME_BYTES)
 
 
+def reply_mark(request: bytes) -> bytes:
+    """What the replies to a read have in common: unit, function and size. Two reads of one mark have answers that cannot be told apart."""
+    (count,) = struct.unpack_from(">H", request, 4)
+    return request[:2] + ((count + 7) // 8 if request[1] in _BIT_READS else 2 * count).to_bytes(2, "big")
+
+
 def reply_registers(request: bytes, reply: bytes) -> list[int]:
     """Return the registers of a reply to functions 3 and 4; raise UnexpectedReply, ChecksumError or a DeviceRefused of the right class."""
     return list(_answer(request, reply, _REGISTER_READS).registers)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 from edge_agent.drivers.access import Access
 from edge_agent.drivers.clock import clock_of, read_clock
@@ -46,7 +47,7 @@ def told_and_remembered(where: str, profile: AnyProfile, device: Device, line: L
     if clock_of(profile) is not None:
         yield check("clock", lambda: _clock(profile, device, now))
     for place, freeze in enumerate(profile.freezes):
-        yield check(f"frozen registers, {freeze.period}", lambda place=place: _freezes(profile, device, place, now()))  # type: ignore[misc]
+        yield check(f"frozen registers, {freeze.period}", partial(_freezes, profile, device, place, now()))
     if isinstance(profile, Profile2007):
         if profile.events:
             yield check("event logs", lambda: _events(profile, device))
@@ -56,13 +57,19 @@ def told_and_remembered(where: str, profile: AnyProfile, device: Device, line: L
 
 def told_what_to_do(profile: AnyProfile, device: Device, line: Line, now: Now, values: Mapping[str, int]) -> Iterator[Check]:
     """Carry out every command and write every setting of a virtual device, each proved by its reading; then put settings back."""
-    for command in profile.commands:
-        name = command.name
-        yield _written(name, lambda name=name: run_on(line, switch(profile, device, name, Access(), now), timing_of(profile)))  # type: ignore[misc]
+    yield from switched("virtual", profile, device, line, now, [command.name for command in profile.commands], Access())
     for setting in profile.settings:
         for value in _tried_values(profile, setting, values):
             what = f"{setting.name} = {value}"
-            yield _written(what, lambda s=setting, v=value: run_on(line, write_setting(profile, device, s.name, v, Access()), timing_of(profile)))  # type: ignore[misc]
+            procedure = write_setting(profile, device, setting.name, value, Access())
+            yield _written("virtual", what, partial(run_on, line, procedure, timing_of(profile)))
+
+
+def switched(where: str, profile: AnyProfile, device: Device, line: Line, now: Now, commands: Iterable[str], access: Access) -> Iterator[Check]:
+    """Carry out these commands, each proved by its reading."""
+    for name in commands:
+        procedure = switch(profile, device, name, access, now)
+        yield _written(where, name, partial(run_on, line, procedure, timing_of(profile)))
 
 
 def _identity(profile: AnyProfile, device: Device) -> Procedure[str]:
@@ -101,14 +108,14 @@ def _load_records(profile: Profile2007, device: Device, now: datetime) -> Proced
     return "; ".join(f"{one.at:%H:%M} {len(one.values)} values" for one in found) or "none yet"
 
 
-def _written(what: str, run: Callable[[], Written]) -> Check:
+def _written(where: str, what: str, run: Callable[[], Written]) -> Check:
     try:
         written = run()
     except CampusError as error:
-        return Check("virtual", what, "failed", str(error))
+        return Check(where, what, "failed", str(error))
     passed = written.outcome in ("done", "already")
     said = f"; the device said: {written.refusal.message}" if written.refusal is not None else ""
-    return Check("virtual", what, "passed" if passed else "failed", f"{written.outcome}, reads {written.seen}{said}")
+    return Check(where, what, "passed" if passed else "failed", f"{written.outcome}, reads {written.seen}{said}")
 
 
 def _tried_values(profile: AnyProfile, setting: Setting, values: Mapping[str, int]) -> list[int]:

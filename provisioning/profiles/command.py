@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+from edge_agent.drivers.access import Access
 from firmware_profiles.loader import KIND_FOLDERS, PROFILES_FOLDER, load_profile, load_profiles
-from protocol.errors import CampusError, ConfigError
+from protocol.errors import ConfigError
 from protocol.profile import AnyProfile, DeviceKind
 from protocol.profile_items import Protocol
 from protocol.quantities import QUANTITIES
 from protocol.site_plan import Device, Line, SerialPort, TcpClientPort
-from provisioning.profiles.budget import Cost, costs
+from provisioning.profiles.budget import costs, usual_address
 from provisioning.profiles.checks import Check, Conformance
-from provisioning.profiles.conformance import check_device, check_virtual
+from provisioning.profiles.conformance import Orders, check_device, check_virtual
 from provisioning.profiles.golden import of_capture, of_trial
-from provisioning.profiles.report import report_page, shown
+from provisioning.profiles.report import index_page, page_name, report_page, shown
 from provisioning.profiles.skeleton import skeleton
 from provisioning.sniff.capture import load_capture
 
 Commands = argparse._SubParsersAction
-_ADDRESSES = {Protocol.MODBUS_RTU: "17", Protocol.CJT188: "00112233445566", Protocol.MBUS: "12345678"}
+PASSWORD = "CE_METER_PASSWORD"  # noqa: S105  the name of a variable, not what it holds
 _MARKS = {"passed": "ok  ", "failed": "FAIL", "skipped": "-   "}
 
 
@@ -43,6 +46,7 @@ def add_profile(commands: Commands[argparse.ArgumentParser], epilog: str) -> Non
     check.add_argument("--json", action="store_true", help="print one JSON object")
     check.set_defaults(run=_check)
     _add_try(kinds, epilog)
+    _add_report(kinds, epilog)
     golden = kinds.add_parser("golden", help="turn a capture into a section of a golden log, values filled in", epilog=epilog)
     golden.add_argument("profile", help="profile key (maker/model) or file")
     golden.add_argument("capture", type=Path, help="wire log or hex dump: each request followed by its reply")
@@ -73,7 +77,8 @@ def _add_try(kinds: Commands[argparse.ArgumentParser], epilog: str) -> None:
         "try",
         help="read a device by a profile: a virtual one, or a real one on a port",
         description="Read everything a profile says, once without faults and then with a noisy line, and compare with the truth. Without --port the "
-        "device is virtual. With --port a real device is read and nothing is written to it; --expect says what its display shows.",
+        "device is virtual. With --port a real device is read and nothing is written to it; --expect says what its display shows, --switch "
+        f"names commands to carry out on it after all (DL/T 645: the password stands in {PASSWORD}, never on the command line).",
         epilog=epilog,
     )
     trying.add_argument("profile", help="profile key (maker/model) or file")
@@ -82,10 +87,20 @@ def _add_try(kinds: Commands[argparse.ArgumentParser], epilog: str) -> None:
     trying.add_argument("--baud", type=int, help="speed, if not the profile's")
     trying.add_argument("--parity", choices=("N", "E", "O"), help="parity, if not the profile's")
     trying.add_argument("--expect", action="append", default=[], metavar="QUANTITY=VALUE", help="what the display shows, in its unit (kWh, m³, V …)")
+    trying.add_argument("--switch", action="append", default=[], metavar="COMMAND", help="carry out this command on the real device and read it back")
+    trying.add_argument("--yes", action="store_true", help="do not ask before --switch; the device's supply or valve may move")
     trying.add_argument("--log", type=Path, metavar="FILE", help="write what was said as a section of a golden log")
     trying.add_argument("--report", type=Path, metavar="FILE.html", help="write the conformance report")
     trying.add_argument("--json", action="store_true", help="print one JSON object")
     trying.set_defaults(run=_try)
+
+
+def _add_report(kinds: Commands[argparse.ArgumentParser], epilog: str) -> None:
+    report = kinds.add_parser("report", help="write the conformance reports of many profiles, played as virtual devices", epilog=epilog)
+    report.add_argument("profiles", nargs="*", metavar="PROFILE", help="profile keys (default: the whole library)")
+    report.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the pages; index.html lists them")
+    report.add_argument("--jobs", type=int, default=12, help="devices played at once (default: %(default)s)")
+    report.set_defaults(run=_report)
 
 
 def _new(chosen: argparse.Namespace) -> int:
@@ -142,7 +157,7 @@ def _check(chosen: argparse.Namespace) -> int:
 
 def _good(path: Path, profile: AnyProfile) -> list[str]:
     lines = [f"{path}: good; {len(profile.items)} quantities, {len(profile.commands)} commands, verified: {profile.verified.value}\n"]
-    for cost in _all_costs(profile):
+    for cost in costs(profile):
         share = f"{100 * cost.share_of_32:.1f} % of the line for 32 devices"
         lines.append(f"  {cost.group:12} every {cost.period_s:>5} s: {cost.exchanges:>2} exchanges, {cost.seconds:.2f} s; {share}\n")
     return lines + [f"  ask the maker: {question}\n" for question in profile.ask_maker]
@@ -156,7 +171,7 @@ def _try(chosen: argparse.Namespace) -> int:
         source = f"{where} {profile.profile} at {chosen.port or 'a virtual line'}, {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}"
         chosen.log.write_text(of_trial(trial, source), encoding="utf-8")
     if chosen.report is not None:
-        chosen.report.write_text(report_page(runs, _all_costs(profile), datetime.now().astimezone()), encoding="utf-8")
+        chosen.report.write_text(report_page(runs, costs(profile), datetime.now().astimezone()), encoding="utf-8")
     failed = [check for run in runs for check in run.checks if check.state == "failed"]
     if chosen.json:
         values = {where: trial.values for run in runs for where, trial in run.trials.items()}
@@ -174,13 +189,27 @@ def _run(chosen: argparse.Namespace, profile: AnyProfile) -> Conformance:
             sys.stdout.write(f"{_MARKS[check.state]} {check.name}: {_in_words(check)}\n")
             sys.stdout.flush()
 
-    address = chosen.address or (None if chosen.port else _ADDRESSES.get(profile.protocol, "000102030425"))
+    address = chosen.address or (None if chosen.port else usual_address(profile))
     if address is None:
         raise ConfigError("--port needs --address; `provision sniff` or the meter's plate tells it")
     if chosen.port is None:
         return check_virtual(profile, address, tell)
     device = Device(id="device", profile=profile.profile, address=address, place="bench")
-    return check_device(profile, device, _line(chosen, profile, device), _expected(chosen.expect, profile), tell)
+    orders = Orders(_agreed(chosen, profile), Access(password=os.environ.get(PASSWORD, "000000")))
+    return check_device(profile, device, _line(chosen, profile, device), _expected(chosen.expect, profile), orders, tell)
+
+
+def _agreed(chosen: argparse.Namespace, profile: AnyProfile) -> tuple[str, ...]:
+    """The commands to carry out, once a person has said yes."""
+    names = [command.name for command in profile.commands]
+    for name in chosen.switch:
+        if name not in names:
+            raise ConfigError(f"--switch {name}: {profile.profile} has {', '.join(names) or 'no commands'}")
+    if chosen.switch and not chosen.yes:
+        sys.stderr.write(f"{', '.join(chosen.switch)} will be carried out on the device at {chosen.port}, address {chosen.address}. Go on? [y/N] ")
+        if not sys.stdin.isatty() or sys.stdin.readline().strip().lower() not in ("y", "yes"):
+            raise ConfigError("nothing was sent; say y, or give --yes")
+    return tuple(chosen.switch)
 
 
 def _in_words(check: Check) -> str:
@@ -227,6 +256,28 @@ def _expected(texts: list[str], profile: AnyProfile) -> dict[str, int]:
     return found
 
 
+def _report(chosen: argparse.Namespace) -> int:
+    library = load_profiles()
+    profiles = [library.find(key) for key in chosen.profiles] or list(library.values())
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    made = datetime.now().astimezone()
+    runs: list[Conformance] = []
+    with ThreadPoolExecutor(max(1, chosen.jobs), thread_name_prefix="trial") as pool:
+        trials = {pool.submit(check_virtual, one, usual_address(one), lambda _: None): one for one in profiles}
+        for number, trial in enumerate(as_completed(trials), start=1):
+            run = trial.result()
+            runs.append(run)
+            (chosen.out / page_name(run.profile)).write_text(report_page([run], costs(run.profile), made), encoding="utf-8")
+            failed = [check.name for check in run.checks if check.state == "failed"]
+            said = f"{len(run.checks)} checks" + (f", FAILED: {'; '.join(failed)}" if failed else "")
+            sys.stdout.write(f"[{number}/{len(profiles)}] {run.profile.profile}: {said}\n")
+            sys.stdout.flush()
+    (chosen.out / "index.html").write_text(index_page(runs, made), encoding="utf-8")
+    bad = sum(not run.passed for run in runs)
+    sys.stdout.write(f"{chosen.out / 'index.html'}: {len(runs)} profiles, {bad} with failures\n")
+    return int(bad > 0)
+
+
 def _golden(chosen: argparse.Namespace) -> int:
     profile = _profile(chosen.profile)
     pieces = [piece.data for piece in load_capture(chosen.capture)]
@@ -245,17 +296,8 @@ def _profile(text: str) -> AnyProfile:
     return load_profile(path) if path.suffix == ".yaml" else load_profiles().find(text)
 
 
-def _all_costs(profile: AnyProfile) -> list[Cost]:
-    try:
-        return costs(profile, _ADDRESSES.get(profile.protocol, "000102030425"))
-    except CampusError:
-        return []
-
-
 def _costs(profile: AnyProfile) -> list[dict[str, object]]:
-    return [
-        {"group": one.group, "period_s": one.period_s, "exchanges": one.exchanges, "seconds": round(one.seconds, 3)} for one in _all_costs(profile)
-    ]
+    return [{"group": one.group, "period_s": one.period_s, "exchanges": one.exchanges, "seconds": round(one.seconds, 3)} for one in costs(profile)]
 
 
 def _check_dict(check: Check) -> dict[str, object]:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from edge_agent.drivers.access import Access
 from edge_agent.lines.clock import Clock, SystemClock
 from edge_agent.lines.line import Line
 from edge_agent.lines.port import open_port
@@ -18,7 +20,7 @@ from protocol.profile import AnyProfile
 from protocol.profile_items import RegisterItem
 from protocol.site_plan import Device, VirtualFault
 from protocol.site_plan import Line as LinePlan
-from provisioning.profiles.beyond import told_and_remembered, told_what_to_do
+from provisioning.profiles.beyond import switched, told_and_remembered, told_what_to_do
 from provisioning.profiles.checks import Check, Conformance, State, Tell
 from provisioning.profiles.trial import Trial, Tried, differences, try_device
 from provisioning.profiles.virtual_line import SITE_TIMEZONE, VirtualLine, virtual_line
@@ -30,6 +32,17 @@ FAULTS: tuple[tuple[str, VirtualFault], ...] = (
     ("an adapter that echoes", VirtualFault(kind="echoing")),
     ("some replies late", VirtualFault(kind="late_reply", share=0.3)),
 )
+
+
+FACTORY = Access()  # the password meters are shipped with
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """Commands a person agreed to have carried out on the real device, and its password."""
+
+    commands: tuple[str, ...] = ()
+    access: Access = FACTORY
 
 
 def check_virtual(profile: AnyProfile, address: str, tell: Tell, clock: Clock | None = None) -> Conformance:
@@ -50,9 +63,15 @@ def check_virtual(profile: AnyProfile, address: str, tell: Tell, clock: Clock | 
 
 
 def check_device(
-    profile: AnyProfile, device: Device, line_plan: LinePlan, expected: Mapping[str, int], tell: Tell, clock: Clock | None = None
+    profile: AnyProfile,
+    device: Device,
+    line_plan: LinePlan,
+    expected: Mapping[str, int],
+    orders: Orders,
+    tell: Tell,
+    clock: Clock | None = None,
 ) -> Conformance:
-    """Read a real device in full and compare with what its display shows (`expected`: quantity -> base units). Writes nothing."""
+    """Read a real device in full and compare with what its display shows (`expected`: quantity -> base units). Writes nothing but `orders`."""
     found = Conformance(profile)
     with _opened(line_plan, clock or SystemClock()) as line:
         trial = found.trials["device"] = Trial(profile, device)
@@ -60,6 +79,7 @@ def check_device(
             trial.tried.append(one)
             tell(_of_request("device", one))
         beyond = list(told_and_remembered("device", profile, device, line, datetime.now)) if trial.values else []
+        beyond += list(switched("device", profile, device, line, datetime.now, orders.commands, orders.access)) if trial.values else []
     _add(found, lambda _: None, iter([_of_request("device", one) for one in trial.tried]))
     _add(found, tell, iter(beyond))
     wrong = differences(trial.values, expected, profile.items)

@@ -21,19 +21,40 @@ def report_page(runs: Sequence[Conformance], costs: Sequence[Cost], made_at: dat
     checks = [check for run in runs for check in run.checks]
     trials = {where: trial for run in runs for where, trial in run.trials.items()}
     counts = Counter({"passed": 0, "failed": 0, "skipped": 0}) + Counter(check.state for check in checks)
-    environment = Environment(loader=PackageLoader("provisioning.profiles"), autoescape=True, undefined=StrictUndefined)
     serial = profile.serial
-    return environment.get_template("report.html.j2").render(
-        profile=profile,
-        serial=f"{serial.baud} {serial.data_bits}{serial.parity}{serial.stop_bits}",
-        passed=all(run.passed for run in runs),
-        counts={state: counts[state] for state in ("passed", "failed", "skipped")},
-        made=f"{made_at:%Y-%m-%d %H:%M}",
-        wheres=list(trials),
-        values=[_row(profile, quantity, [trial.values for trial in trials.values()]) for quantity in _quantities(profile)],
-        costs=costs,
-        checks=checks,
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            profile=profile,
+            serial=f"{serial.baud} {serial.data_bits}{serial.parity}{serial.stop_bits}",
+            passed=all(run.passed for run in runs),
+            counts={state: counts[state] for state in ("passed", "failed", "skipped")},
+            made=f"{made_at:%Y-%m-%d %H:%M}",
+            wheres=list(trials),
+            values=[_row(profile, quantity, [trial.values for trial in trials.values()]) for quantity in _quantities(profile)],
+            costs=costs,
+            checks=checks,
+        )
     )
+
+
+def index_page(runs: Sequence[Conformance], made_at: datetime) -> str:
+    """Return the list of reports, worst first."""
+    rows = []
+    for run in sorted(runs, key=lambda run: (run.passed, run.profile.profile)):
+        counts = Counter(check.state for check in run.checks)
+        rows.append({"profile": run.profile, "page": page_name(run.profile), "passed": run.passed, "counts": counts})
+    return _environment().get_template("index.html.j2").render(rows=rows, made=f"{made_at:%Y-%m-%d %H:%M}")
+
+
+def page_name(profile: AnyProfile) -> str:
+    """The file a profile's report stands in."""
+    return f"{profile.profile.replace('/', '_')}.html"
+
+
+def _environment() -> Environment:
+    return Environment(loader=PackageLoader("provisioning.profiles"), autoescape=True, undefined=StrictUndefined)
 
 
 def _quantities(profile: AnyProfile) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from edge_agent.drivers.driver import driver_for
 from protocol.profile import AnyProfile
 from protocol.record import Text
 from protocol.site_plan import Device, Gateway, Line, Place, Rehearsal, SerialPort, Site, SitePlan, VirtualDevice, VirtualFault
@@ -38,8 +39,10 @@ class VirtualLine:
 @contextmanager
 def virtual_line(profile: AnyProfile, address: str, at_s: float) -> Iterator[VirtualLine]:
     """Run a device of this profile on a line with the profile's own serial settings. For the device it is `at_s` (Unix time) all the while, so that
-    what it measures can be compared with what was read a little later."""
+    what it measures can be compared with what was read a little later. Raises EncodeError for an address that does not fit.
+    """
     device = Device(id="device", profile=profile.profile, address=address, place="bench")
+    driver_for(profile).check(device)
     serial = profile.serial
     line = Line(
         id="bench",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from protocol.errors import CampusError
 from protocol.profile_items import Protocol
-from protocol.wire import cjt188, dlt645, modbus
+from protocol.wire import cjt188, dlt645, gdw376, mbus, mbus_data, modbus
 from provisioning.sniff.capture import Piece
 from provisioning.sniff.meaning import Meanings, Values
 from provisioning.sniff.scanner import Found, Scanner
@@ -57,6 +57,11 @@ _FUNCTIONS_MODBUS = {
     16: "write registers",
 }
 
+_MBUS_MASTER = 0x40  # C of every request
+_FUNCTIONS_MBUS = {0x40: "reset the link", 0x5B: "ask for data", 0x53: "send data"}
+_AFN = {0x00: "confirm or deny", 0x01: "reset", 0x02: "link", 0x04: "set", 0x05: "control", 0x0A: "read parameters", 0x0C: "current data"}
+_AFN |= {0x0D: "history", 0x0E: "events", 0x10: "forward"}
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -98,6 +103,10 @@ class Dissector:
                 yield self._of_188(found.frame, found.data)
             case Protocol.MODBUS_RTU:
                 yield self._of_modbus(found.data)
+            case Protocol.MBUS if isinstance(found.frame, mbus.Frame):
+                yield self._of_mbus(found.frame, found.data)
+            case "gdw376" if isinstance(found.frame, gdw376.Frame):
+                yield from self._of_376(found.frame, found.data)
             case _:
                 yield Heard(self._at, "", "noise", "", f"{len(found.data)} bytes that belong to no known frame", (), found.data, ok=False)
 
@@ -136,6 +145,33 @@ class Dissector:
         di = (first if first[:1] and first[0] >= 0x80 else first[::-1]).hex().upper()
         values = self._known.of_188(di, frame.data[3:]) if speaker == "device" and function == 0x01 else ()
         return Heard(self._at, "cjt188", speaker, frame.address, f"{verb} {di}, meter type {frame.meter_type:02X}", values, raw)
+
+    def _of_mbus(self, frame: mbus.Frame, raw: bytes) -> Heard:
+        from_slave = frame.ci in (mbus.VARIABLE_DATA, mbus.APPLICATION_ERROR) and not frame.control & _MBUS_MASTER
+        if not from_slave:
+            verb = "select a slave" if frame.ci == mbus.SELECT else _FUNCTIONS_MBUS.get(frame.control & ~0x20, f"control {frame.control:02X}")
+            return Heard(self._at, "mbus", "master", str(frame.address), verb, (), raw)
+        try:
+            said = mbus_data.telegram(frame)
+        except CampusError as error:
+            return Heard(self._at, "mbus", "device", str(frame.address), f"answers: {error.message}", (), raw, ok=False)
+        records = ", ".join(f"{one.meaning.measures} ({one.function}, storage {one.storage})" for one in said.records.records if one.meaning.measures)
+        what = f"slave {said.identification}, maker {said.manufacturer}: {records or 'no records we know'}"
+        return Heard(self._at, "mbus", "device", str(frame.address), what, (), raw)
+
+    def _of_376(self, frame: gdw376.Frame, raw: bytes) -> Iterator[Heard]:
+        """A concentrator's frame; what it forwards is told behind it."""
+        speaker = "device" if frame.from_terminal else "master"
+        afn = _AFN.get(frame.afn, f"AFN {frame.afn:02X}")
+        units = ", ".join(f"F{fn}" for _, fn in frame.units)
+        yield Heard(self._at, "gdw376", speaker, f"{frame.address.region}-{frame.address.terminal}", f"{afn} {units}".strip(), (), raw)
+        if frame.afn == gdw376.FORWARD and frame.from_terminal:
+            try:
+                carried = gdw376.forwarded(frame).payload
+            except CampusError:
+                return
+            inside = Dissector(self._known)
+            yield from [*inside.hear(Piece(carried, self._at)), *inside.silence()]
 
     def _of_modbus(self, raw: bytes) -> Heard:
         """A request and its answer may look the same (05, 06), or nearly so: what follows a request of that unit is its answer."""

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from protocol.errors import WireError
 from protocol.profile_items import Protocol
-from protocol.wire import cjt188, dlt645, modbus
+from protocol.wire import cjt188, dlt645, gdw376, mbus, modbus
 
-_WAIT, _NO = -1, 0
-_LONGEST = 512
+_WAIT = -1
+_LONGEST = 2048  # a concentrator forwards up to about 1000 bytes
+_MOST_NOISE = 512  # told in pieces of this size
+AnyFrame = dlt645.Frame | cjt188.Frame | mbus.Frame | gdw376.Frame | bytes
 Measure = Callable[[bytes, int], Iterator[int]]  # lengths a frame starting there can have; _WAIT: more bytes are needed to say
 
 
@@ -24,8 +27,8 @@ class Found:
 
     at: int
     data: bytes
-    protocol: Protocol | None = None
-    frame: dlt645.Frame | cjt188.Frame | bytes | None = None
+    protocol: Protocol | Literal["gdw376"] | None = None
+    frame: AnyFrame | None = None
 
 
 class Scanner:
@@ -56,7 +59,7 @@ class Scanner:
             if protocol is None:
                 self._noise += piece
                 self._base += size
-                if len(self._noise) >= _LONGEST:
+                if len(self._noise) >= _MOST_NOISE:
                     yield from self._told_noise()
                 continue
             yield from self._told_noise()
@@ -69,7 +72,7 @@ class Scanner:
             yield Found(self._base - len(self._noise), self._noise)
         self._noise = b""
 
-    def _first(self, patient: bool) -> tuple[Protocol | None, int, dlt645.Frame | cjt188.Frame | bytes | None] | None:
+    def _first(self, patient: bool) -> tuple[Protocol | Literal["gdw376"] | None, int, AnyFrame | None] | None:
         """What begins at the buffer's first byte; (None, 1, None) for a byte of noise; None to wait for more."""
         waiting = False
         for protocol, measure, parse in _KINDS:
@@ -102,6 +105,25 @@ def _of_188(buffer: bytes, at: int) -> Iterator[int]:
             yield 13 + buffer[at + 10]
 
 
+def _of_mbus(buffer: bytes, at: int) -> Iterator[int]:
+    """Short and long frames. The acknowledgement E5 is a byte like any other here, and told as noise."""
+    if buffer[at] == 0x10:
+        yield 5
+    elif buffer[at] == 0x68:
+        if len(buffer) < at + 4:
+            yield _WAIT
+        elif buffer[at + 1] == buffer[at + 2] and buffer[at + 3] == 0x68:
+            yield 6 + buffer[at + 1]
+
+
+def _of_376(buffer: bytes, at: int) -> Iterator[int]:
+    if buffer[at] == 0x68:
+        if len(buffer) < at + 6:
+            yield _WAIT
+        elif buffer[at + 1 : at + 3] == buffer[at + 3 : at + 5] and buffer[at + 5] == 0x68:
+            yield 8 + (int.from_bytes(buffer[at + 1 : at + 3], "little") >> 2)
+
+
 def _of_modbus(buffer: bytes, at: int) -> Iterator[int]:
     if not 0 <= buffer[at] <= 247 and buffer[at] != 0xFE:
         return
@@ -125,12 +147,10 @@ def _of_modbus(buffer: bytes, at: int) -> Iterator[int]:
             yield 9 + buffer[at + 6]
 
 
-def _modbus_frame(raw: bytes) -> bytes:
-    return modbus.checked(raw)
-
-
-_KINDS: tuple[tuple[Protocol, Measure, Callable[[bytes], dlt645.Frame | cjt188.Frame | bytes]], ...] = (
+_KINDS: tuple[tuple[Protocol | Literal["gdw376"], Measure, Callable[[bytes], AnyFrame]], ...] = (
     (Protocol.DLT645_2007, _of_645, dlt645.Frame.from_bytes),
+    ("gdw376", _of_376, gdw376.Frame.from_bytes),
     (Protocol.CJT188, _of_188, cjt188.Frame.from_bytes),
-    (Protocol.MODBUS_RTU, _of_modbus, _modbus_frame),
+    (Protocol.MBUS, _of_mbus, mbus.Frame.from_bytes),
+    (Protocol.MODBUS_RTU, _of_modbus, modbus.checked),
 )

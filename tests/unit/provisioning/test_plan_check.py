@@ -101,6 +101,16 @@ def test_serial_settings_unlike_the_shipped_ones_are_a_doubt(profiles):
     assert [doubt.split(": ")[0] for doubt in doubts] == ["plan.yaml:15", "plan.yaml:16"]
 
 
+def test_a_line_with_more_to_read_than_time_is_a_doubt(profiles):
+    quick = 'place: room, poll_s: {electrical: 1}}'
+    text = PLAN.replace("place: room}\n          - {id: w1", f"{quick}\n          - {{id: w1", 1)
+
+    [doubt] = plan_doubts(text, "plan.yaml", profiles)
+
+    assert doubt.startswith("plan.yaml:10: ")
+    assert "devices of gw/l1 takes 1" in doubt
+
+
 def test_the_demo_site_is_right_and_covers_every_protocol(profiles):
     text = DEMO.read_text(encoding="utf-8")
 

@@ -15,7 +15,7 @@ DEMO = Path(__file__).resolve().parents[3] / "provisioning" / "sites" / "demo.ya
 def test_checking_a_good_plan_counts_it(capsys):
     assert main(["plan", "check", str(DEMO)]) == 0
 
-    assert capsys.readouterr().out == f"{DEMO}: 46 places, 2 gateways, 5 lines, 64 devices; 0 doubts\n"
+    assert capsys.readouterr().out == f"{DEMO}: 46 places, 2 gateways, 5 lines, 64 devices, 4 reporting devices; 0 doubts\n"
 
 
 def test_checking_a_bad_plan_lists_every_mistake(capsys, tmp_path):
@@ -44,7 +44,7 @@ def test_the_reference_site_is_written(capsys, tmp_path):
     assert main(["plan", "reference", "--out", str(file), "--json"]) == 0
 
     counts = json.loads(capsys.readouterr().out)["counts"]
-    assert (counts["gateways"], counts["lines"]) == (183, 129 * 4 + 54)
+    assert (counts["gateways"], counts["lines"]) == (183, 129 * 4 + 54 * 2)
     assert file.read_text(encoding="utf-8").startswith("schema: 1\n")
 
 

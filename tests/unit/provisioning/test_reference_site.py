@@ -32,6 +32,14 @@ def test_meters_gateways_and_boxes_are_counted(plan, profiles):
     assert Counter(gateway.id.split("-")[0] for gateway in plan.gateways) == {"gw": 129, "box": 54}
 
 
+def test_every_classroom_has_its_switches_and_an_air_conditioner(plan, profiles):
+    boxes = [(line, device) for gateway, line, device in plan.devices() if gateway.id.startswith("box")]
+    kinds = Counter(profiles[device.profile].kind for _, device in boxes)
+
+    assert kinds == {DeviceKind.RELAY: 139 + 70, DeviceKind.AIR_CONDITIONER: 70, DeviceKind.SENSOR: 70}
+    assert all(line.stop_bits == profiles[device.profile].serial.stop_bits for line, device in boxes)
+
+
 def test_every_maker_has_its_count(plan):
     makers = Counter(device.name.en.rpartition(" ")[0] for gateway, _, device in plan.devices() if gateway.id.startswith("gw"))
 

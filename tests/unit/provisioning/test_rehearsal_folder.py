@@ -11,9 +11,12 @@ import pytest
 from central.settings import parse_settings as central_settings_of
 from edge_agent.settings import parse_settings as agent_settings_of
 from protocol.errors import StorageBusy
+from protocol.site_plan import SitePlan, parse_site_plan
 from provisioning.rehearse.folder import owned
+from provisioning.rehearse.iot import iot_ground, mqtt_users, player
 from provisioning.rehearse.settings_files import BrokerAccess, agent_settings, central_settings
 
+DEMO = Path(__file__).resolve().parents[3] / "provisioning" / "sites" / "demo.yaml"
 BROKER = BrokerAccess("127.0.0.1", 18830, "gw-1", Path('/data/with "quotes"/password'))
 
 
@@ -61,6 +64,41 @@ def test_central_settings_are_what_central_reads():
     assert (settings.data_dir, settings.web.port, settings.web.public_url) == (Path("/data/central"), 8080, "http://127.0.0.1:8080")
     assert settings.broker.password_file == BROKER.password_file
     assert tomllib.loads(text)["web"]["host"] == "0.0.0.0"  # noqa: S104  text only
+
+
+def test_meters_that_report_by_themselves_get_keys_ports_and_accounts_once(tmp_path):
+    plan = parse_site_plan(DEMO.read_text(encoding="utf-8"), "demo.yaml")
+    with owned(tmp_path, print) as (folder, _):
+        ground = iot_ground(plan, folder)
+        key = ground.ways.secrets_dir / "demo.key"
+        secret = key.read_text(encoding="utf-8")
+        settings = central_settings_of(central_settings(tmp_path, BROKER, "127.0.0.1", 8080, ground.ways), "central.toml", Path("/"), {})
+
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (key, ground.passwords, key.parent, key.parent.parent)] == [0o600, 0o600, 0o700, 0o700]
+        (imei,) = mqtt_users(ground.devices)
+        assert ground.passwords.read_text(encoding="utf-8") == f"{imei}:{folder.secret(f'broker-{imei}')}\n"
+        assert (settings.iot.mqtt, settings.iot.secrets_dir) == (True, ground.ways.secrets_dir)
+        assert (settings.iot.tcp_port, settings.iot.udp_port) == (ground.ways.tcp_port, ground.ways.udp_port)
+        assert secret.strip() not in " ".join(player(ground, DEMO, folder, "http://127.0.0.1:8080", BROKER))
+        assert iot_ground(plan, folder) == ground
+        assert key.read_text(encoding="utf-8") == secret
+
+
+def test_a_plan_without_such_meters_opens_no_way_in(tmp_path):
+    plan = parse_site_plan(DEMO.read_text(encoding="utf-8"), "demo.yaml")
+    without: SitePlan = plan.model_copy(update={"reporting_devices": ()})
+    with owned(tmp_path, print) as (folder, _):
+        assert iot_ground(without, folder) is None
+
+    assert "[iot]" not in central_settings(tmp_path, BROKER, "127.0.0.1", 8080)
+
+
+def test_a_datagram_port_that_is_taken_is_replaced(tmp_path):
+    with owned(tmp_path, print) as (folder, _), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        port = folder.port("iot-udp", kind=socket.SOCK_DGRAM)
+        other.bind(("127.0.0.1", port))
+
+        assert folder.port("iot-udp", kind=socket.SOCK_DGRAM) != port
 
 
 def test_a_database_lies_where_its_account_can_go_and_stays_there(tmp_path):

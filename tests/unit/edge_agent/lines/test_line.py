@@ -445,3 +445,62 @@ def test_stop_ends_the_wait_for_a_reply(port: Any, clock: Any) -> None:
         line.exchange(read(ASK_A), ExchangeTiming(0.03, 5.0, 0.15, 0.5))
 
     assert clock.now < 101.0
+
+
+def read_registers(asked: bytes) -> Transaction[bytes]:
+    return Transaction(asked, modbus.ReplyDecoder(asked), lambda reply: True, alike=modbus.reply_mark(asked))
+
+
+def registers_answer(asked: bytes, words: str) -> bytes:
+    frame = asked[:2] + bytes([len(bytes.fromhex(words))]) + bytes.fromhex(words)
+    return frame + crc(frame.hex())
+
+
+ENERGY, VOLTAGE, MANY = (modbus.read_request(1, 4, address, count) for address, count in ((0x0156, 2), (0x0000, 2), (0x0000, 6)))
+
+
+def test_a_late_modbus_reply_is_not_taken_for_the_next_read_of_its_size(line: Line, port: Any) -> None:
+    port.answer = {ENERGY: [(0.9, registers_answer(ENERGY, "1111 1111"))], VOLTAGE: [(0.05, registers_answer(VOLTAGE, "2222 2222"))]}.__getitem__
+
+    with pytest.raises(NoReply):
+        line.exchange(read_registers(ENERGY), TIMING)
+    reply = line.exchange(read_registers(VOLTAGE), TIMING).reply
+
+    assert modbus.reply_registers(VOLTAGE, reply) == [0x2222, 0x2222]
+
+
+def test_the_second_of_two_late_modbus_replies_is_not_taken_for_the_next_read(line: Line, port: Any) -> None:
+    port.answer = {ENERGY: [(0.9, registers_answer(ENERGY, "1111 1111"))], VOLTAGE: [(0.05, registers_answer(VOLTAGE, "2222 2222"))]}.__getitem__
+
+    with pytest.raises(NoReply):
+        line.exchange(read_registers(ENERGY), TIMING)
+    line.exchange(read_registers(ENERGY), TIMING)  # takes the first one's answer; its own is still to come
+    reply = line.exchange(read_registers(VOLTAGE), TIMING).reply
+
+    assert modbus.reply_registers(VOLTAGE, reply) == [0x2222, 0x2222]
+
+
+@pytest.mark.parametrize("then", [ENERGY, MANY])
+def test_nothing_waits_for_an_owed_reply_that_could_do_no_harm(line: Line, port: Any, clock: Any, then: bytes) -> None:
+    port.answer = lambda request: []
+    with pytest.raises(NoReply):
+        line.exchange(read_registers(ENERGY), TIMING)
+    failed = clock.now
+
+    port.answer = lambda request: [(0.05, registers_answer(then, "3333" * (then[5])))]
+    line.exchange(read_registers(then), TIMING)
+
+    assert port.sent[-1][0] - failed < TIMING.first_byte_s
+
+
+def test_an_owed_reply_is_forgotten_in_time(line: Line, port: Any, clock: Any) -> None:
+    port.answer = lambda request: []
+    with pytest.raises(NoReply):
+        line.exchange(read_registers(ENERGY), TIMING)
+    clock.now += 10
+    began = clock.now
+    port.answer = lambda request: [(0.05, registers_answer(VOLTAGE, "2222 2222"))]
+
+    line.exchange(read_registers(VOLTAGE), TIMING)
+
+    assert port.sent[-1][0] - began < TIMING.gap_s + 0.01
