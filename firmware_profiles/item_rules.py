@@ -167,6 +167,8 @@ def _place(item: AnyItem) -> Iterator[str]:
         if item.unit != mbus_vif.UNITS[item.measures]:
             yield f"unit {item.unit!r}: the record's own VIF scales {item.measures}, and it is told in {mbus_vif.UNITS[item.measures]}"
         return
+    if item.offset < 0 and not isinstance(item, Item188):
+        yield f"offset {item.offset} counts from the end; only the data of CJ/T 188 varies in length before a value"
     if item.offset < 0 < item.offset + item.size:
         yield f"offset {item.offset} counts from the end, but {item.size} bytes from there reach beyond it"
     if isinstance(item, Item188) and item.unit_at is not None and (item.is_bcd is False or 0 <= item.unit_at - item.offset < item.size):

@@ -131,9 +131,7 @@ def _load_doubts(plan: SitePlan, profiles: Mapping[str, AnyProfile]) -> Iterator
         for n, line in enumerate(gateway.lines):
             share = line_share(line, costs_of)
             if share > FULL_LINE:
-                text = (
-                    f"line {gateway.id}/{line.id}: reading its {len(line.devices)} devices takes {100 * share:.0f} % of its time at {line.baud} baud"
-                )
+                text = f"reading the {len(line.devices)} devices of {gateway.id}/{line.id} takes {100 * share:.0f} % of its time at {line.baud} baud"
                 yield ("gateways", g, "lines", n, "id"), f"{text}; lengthen poll_s, raise the speed, or part the line"
 
 

@@ -69,12 +69,13 @@ ENERGY_BUILDINGS = (
 )
 DORM_FLOORS = 6
 
-# Classrooms: 54 boxes in 70 rooms with 139 light switches and 70 control switches; a sensor tells each room's temperature.
-# The 70 air-conditioner controllers wait for a profile of one; cameras are no line devices.
+# Classrooms: 54 boxes in 70 rooms with 139 light switches, 70 control switches and 70 air-conditioner controllers (on a line of their own, for they want
+# two stop bits); a sensor tells each room's temperature. Cameras are no line devices.
 CLASSROOMS = 70
 CLASSROOM_BOXES = 54
 LIGHT_SWITCHES = 139
 CLASSROOM_BUILDINGS = 3
 CONTROL_SWITCH = "waveshare/modbus_rtu_relay_8ch"
 LIGHT_SWITCH = "juying/jy_dam0404"
+AIR_CONDITIONER = "intesis/inmbs_canonical"
 TEMPERATURE_SENSOR = "generic/xy_md02"

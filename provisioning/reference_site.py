@@ -121,13 +121,14 @@ def _classrooms(places: list[Place], profiles: Mapping[str, AnyProfile]) -> Iter
     for index, count in enumerate(_shares(inventory.CLASSROOMS, inventory.CLASSROOM_BOXES)):
         own = list(islice(remaining, count))
         units = [unit for room, circuits in own for unit in _classroom(room, circuits, profiles)]
-        yield _gateway(f"box-{index + 1:03}", own[0][0].id, units, lines=1)
+        yield _gateway(f"box-{index + 1:03}", own[0][0].id, units, lines=2)
 
 
 def _classroom(room: Place, circuits: int, profiles: Mapping[str, AnyProfile]) -> Iterator[_Unit]:
     kinds = (
         ("k", "智能开关", "control switch", inventory.CONTROL_SWITCH, 1),
         ("l", "灯光开关", "light switch", inventory.LIGHT_SWITCH, circuits),
+        ("a", "空调", "air conditioner", inventory.AIR_CONDITIONER, 1),
         ("t", "温湿度", "temperature", inventory.TEMPERATURE_SENSOR, 1),
     )
     for letter, zh, en, key, count in kinds:

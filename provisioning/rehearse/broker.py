@@ -41,7 +41,7 @@ def find_mosquitto() -> str | None:
 
 
 def write_broker_files(files: BrokerFiles, port: int, passwords: Mapping[str, str], host: str = "127.0.0.1") -> None:
-    """Write config, password and ACL files for `passwords` (user -> password); every user but `central` is a gateway of that id."""
+    """Write config, password and ACL files for `passwords` (user -> password); users but `central` are gateways' ids or meters' IMEIs."""
     for user in passwords:
         if not user or set(user) & set(":\n# "):
             raise ConfigError(f"broker user {user!r}: expected a name without colon, space, # or line end")

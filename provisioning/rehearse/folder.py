@@ -59,7 +59,8 @@ class Folder:
         """A random password, made on first use and kept in a file only its owner can read."""
         path = self.secret_file(name)
         if not path.is_file():
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.token.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # `parents` would make it with the usual mode
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             write_secret(path, secrets.token_urlsafe(24) + "\n")
         return path.read_text(encoding="utf-8").strip()
 
@@ -67,12 +68,12 @@ class Folder:
         """The file of a secret."""
         return self.root / "secrets" / name
 
-    def port(self, name: str, wanted: int | None = None, host: str = _LOOPBACK) -> int:
+    def port(self, name: str, wanted: int | None = None, host: str = _LOOPBACK, kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
         """A free port for `name`: the wanted one, else the one of last time, else `wanted`'s followers or any. Kept for next time."""
         file = self.root / "ports.json"
         known: dict[str, int] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
         candidates = [port for port in (wanted, known.get(name)) if port is not None]
-        known[name] = next((port for port in candidates if port_is_free(port, host)), 0) or _any_port(host)
+        known[name] = next((port for port in candidates if port_is_free(port, host, kind)), 0) or _any_port(host, kind)
         file.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
         return known[name]
 
@@ -92,10 +93,10 @@ def owned(root: Path, say: Callable[[str], None]) -> Iterator[tuple[Folder, int]
         yield Folder(root), lock.fileno()
 
 
-def port_is_free(port: int, host: str = _LOOPBACK) -> bool:
+def port_is_free(port: int, host: str = _LOOPBACK, kind: socket.SocketKind = socket.SOCK_STREAM) -> bool:
     """True if a server could listen there now."""
     try:
-        with socket.create_server((host, port)):
+        with _bound(host, port, kind):
             return True
     except OSError:
         return False
@@ -106,9 +107,21 @@ def _open_to_others(folder: Path) -> bool:
     return all(path.stat().st_mode & stat.S_IXOTH for path in (folder, *folder.parents))
 
 
-def _any_port(host: str) -> int:
-    with socket.create_server((host, 0)) as probe:
+def _any_port(host: str, kind: socket.SocketKind) -> int:
+    with _bound(host, 0, kind) as probe:
         return int(probe.getsockname()[1])
+
+
+def _bound(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
+    if kind is socket.SOCK_STREAM:
+        return socket.create_server((host, port))
+    made = socket.socket(socket.AF_INET, kind)
+    try:
+        made.bind((host, port))
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 def _lock(descriptor: int, root: Path, say: Callable[[str], None]) -> None:

@@ -17,9 +17,18 @@ class BrokerAccess:
     password_file: Path
 
 
-def central_settings(data_dir: Path, broker: BrokerAccess, host: str, port: int) -> str:
-    """TOML for `central --config`."""
-    return f"""\
+@dataclass(frozen=True, slots=True)
+class IotWays:
+    """How meters that report by themselves reach central, besides the broker. `secrets_dir`: the webhook keys."""
+
+    secrets_dir: Path
+    tcp_port: int
+    udp_port: int
+
+
+def central_settings(data_dir: Path, broker: BrokerAccess, host: str, port: int, iot: IotWays | None = None) -> str:
+    """TOML for `central --config`. `iot`: None where no meter reports by itself."""
+    settings = f"""\
 data_dir = {_text(data_dir)}
 
 [broker]
@@ -29,6 +38,7 @@ host = {_text(host)}
 port = {port}
 public_url = {_text(web_address(host, port))}
 """
+    return settings + (_iot(iot) if iot is not None else "")
 
 
 def agent_settings(gateway: str, state_dir: Path, broker: BrokerAccess) -> str:
@@ -55,6 +65,17 @@ host = {_text(broker.host)}
 port = {broker.port}
 username = {_text(broker.username)}
 password_file = {_text(broker.password_file)}
+"""
+
+
+def _iot(ways: IotWays) -> str:
+    return f"""\
+
+[iot]
+secrets_dir = {_text(ways.secrets_dir)}
+mqtt = true
+tcp_port = {ways.tcp_port}
+udp_port = {ways.udp_port}
 """
 
 

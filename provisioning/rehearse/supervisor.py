@@ -22,6 +22,7 @@ from provisioning.rehearse.central_api import PERMISSIONS, CentralApi
 from provisioning.rehearse.child import Child, Program, adopt_orphans, end_orphans, reap_orphans
 from provisioning.rehearse.console import Console
 from provisioning.rehearse.folder import Folder, owned, port_is_free
+from provisioning.rehearse.iot import IotGround, iot_ground, mqtt_users, player
 from provisioning.rehearse.settings_files import BrokerAccess, agent_settings, central_settings, web_address
 
 _LOOPBACK = "127.0.0.1"
@@ -105,22 +106,26 @@ class _Rehearsal:
         """Start everything, one line a step, and say where to look."""
         step, started_ms = self._console.step, int(time.time() * 1000)
         plan = self._plan(load_profiles().profiles)
-        step("plan", f"{plan.site.name.en}: {len(plan.gateways)} gateways, {sum(1 for _ in plan.devices())} devices")
+        step("plan", f"{plan.site.name.en}: {len(plan.gateways)} gateways, {sum(1 for _ in plan.placed())} devices")
         chosen = [gateway.id for gateway in plan.gateways][: self._options.gateways]
-        access = self._start_broker([CENTRAL_USER, *chosen])
+        iot = iot_ground(plan, self._folder)
+        access = self._start_broker([CENTRAL_USER, *chosen, *mqtt_users(plan.reporting_devices)])
         step("broker", f"mosquitto on {_LOOPBACK}:{access[CENTRAL_USER].port}")
         plan_text = self._start_virtual_site(chosen)
         step("meters", f"virtual lines of {len(chosen)} gateways are powered")
-        config, address = self._start_central(access[CENTRAL_USER])
+        config, address = self._start_central(access[CENTRAL_USER], iot)
         step("central", f"serving {address}")
         api = self._authorised(config, address)
         counts = api.import_plan(plan_text)
         step("site plan", _told(counts))
         self._start_agents([access[gateway] for gateway in chosen])
         step("agents", f"{len(chosen)} started")
+        if iot is not None:
+            self._launch([("iot-meters", player(iot, self._options.site.resolve(), self._folder, address, access[CENTRAL_USER]))])
+            step("iot", iot.told)
         live = self._wait(lambda: api.devices_heard(started_ms) or None, "the first live values", 180)
         step("live", f"{live} devices are online")
-        self._invite(config, address)
+        self._invite(config, address, iot)
 
     def keep(self) -> None:
         """Restart what dies until the user wants to stop."""
@@ -182,13 +187,13 @@ class _Rehearsal:
         self._wait(lambda: (self._folder.plan.exists() and not port_is_free(control)) or None, "the virtual site", 120, child)
         return self._folder.plan.read_text(encoding="utf-8")
 
-    def _start_central(self, broker: BrokerAccess) -> tuple[Path, str]:
+    def _start_central(self, broker: BrokerAccess, iot: IotGround | None) -> tuple[Path, str]:
         port = self._web_port()
         config = self._folder.root / "central.toml"
         home = self._folder.central()
         if not home.is_relative_to(self._folder.root):
             self._console.note(f"{self._folder.root} is closed to other users, so the database lies in {home}")
-        write_secret(config, central_settings(home, broker, self._options.host, port))
+        write_secret(config, central_settings(home, broker, self._options.host, port, iot.ways if iot is not None else None))
         child = self._launch([("central", (sys.executable, "-m", "central", "--config", str(config), "run"))], grace_s=30)[0]
         address = web_address(self._options.host, port)
         self._wait(lambda: CentralApi(address).is_up() or None, "central", 180, child)
@@ -225,14 +230,15 @@ class _Rehearsal:
             programs.append((broker.username, (sys.executable, "-m", "edge_agent", "--config", str(config), "run")))
         self._launch(programs)
 
-    def _invite(self, config: Path, address: str) -> None:
+    def _invite(self, config: Path, address: str, iot: IotGround | None) -> None:
         try:
             link = self._ask_central(config, "admin-link").strip().splitlines()[-1]
         except ProgramFailed:
             link = ""
         seconds = self._console.seconds
         first = f"first administrator (works once): {link}" if link else "log in with the account you made before"
-        self._console.block([f"ready after {seconds:.1f} s: {address}", first, f"logs: {self._folder.root / 'logs'}    stop: Ctrl-C"])
+        reporting = [iot.told] if iot is not None else []
+        self._console.block([f"ready after {seconds:.1f} s: {address}", first, *reporting, f"logs: {self._folder.root / 'logs'}    stop: Ctrl-C"])
         self._console.event("ready", address=address, admin_link=link or None)
 
     def _launch(self, programs: Sequence[tuple[str, tuple[str, ...]]], grace_s: float = 15) -> list[Child]:

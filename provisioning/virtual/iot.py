@@ -17,7 +17,8 @@ HOUR_S = 3600
 _HEAD, _TAIL, _COLD, _CUBIC_METRES = 0x68, 0x16, 0x10, 0x2C
 _VALVES = {"valve_open": "open", "valve_close": "closed"}
 _ACTIONS = {0x55: "open", 0x99: "closed"}
-_USE_L = (2, 1, 0, 0, 0, 4, 30, 60, 25, 12, 10, 30, 40, 15, 8, 8, 12, 30, 45, 40, 35, 60, 50, 20)  # a dormitory floor by the hour
+_USE_L = (2, 1, 0, 0, 0, 4, 30, 60, 25, 12, 10, 30, 40, 15, 8, 8, 12, 30, 45, 40, 35, 60, 50, 20)  # a dormitory floor by the hour of China
+_CHINA_H = 8
 
 
 @dataclass
@@ -112,7 +113,7 @@ class IotMeter:
         return acknowledged, replies
 
     def _used(self, hour: int) -> int:
-        return _USE_L[hour % 24]
+        return _USE_L[(hour + _CHINA_H) % 24]
 
     def _turn(self, to: str, now_s: float) -> None:
         if to != self.valve:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from protocol.errors import CampusError, ConfigError
 from protocol.site_plan import ReportingDevice, parse_site_plan
 from provisioning.virtual.iot import HOUR_S, IotMeter
+from provisioning.virtual.iot_live import Awakening, live, recall, remember
 from provisioning.virtual.iot_ways import Webhook, report_over_mqtt, report_over_tcp, report_over_udp
 
 _JITTER_S = 1800
+_MAX_HELD = 48  # the oldest give way; a real meter's memory is no larger
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,10 @@ class Sleeper:
             self.chance.shuffle(reports)
         return reports + (reports[-1:] if self.chance.random() < self.mischief.repeated else [])
 
+    def hold(self, reports: Sequence[dict[str, Any]]) -> None:
+        """Keep what could not be delivered for the next wake-up."""
+        self.held = list(reports)[-_MAX_HELD:]
+
 
 def wake_times(meter: IotMeter, chance: random.Random, from_s: float, to_s: float) -> Iterator[float]:
     """When a meter wakes between two instants: every so many hours by its own phase, never exactly then. A changed period holds from the next on."""
@@ -65,11 +75,21 @@ def by_webhook(way: Webhook, clock: Callable[[], float]) -> Deliver:
 
     def deliver(sleeper: Sleeper, now_s: float) -> int:
         reports = sleeper.wake(now_s)
-        results = way.post(reports, clock()) if reports else []
+        with _held_back(sleeper, reports):
+            results = way.post(reports, clock()) if reports else []
         sleeper.meter.obey([command for result in results for command in result.get("commands", ())], now_s)
         return len(reports)
 
     return deliver
+
+
+@contextlib.contextmanager
+def _held_back(sleeper: Sleeper, reports: Sequence[dict[str, Any]]) -> Iterator[None]:
+    try:
+        yield
+    except (CampusError, httpx.HTTPError, OSError):
+        sleeper.hold(reports)
+        raise
 
 
 def by_mqtt(address: tuple[str, int], passwords: Mapping[str, str]) -> Deliver:
@@ -77,8 +97,9 @@ def by_mqtt(address: tuple[str, int], passwords: Mapping[str, str]) -> Deliver:
 
     def deliver(sleeper: Sleeper, now_s: float) -> int:
         reports = sleeper.wake(now_s)
-        for report in reports:
-            report_over_mqtt(address, sleeper.meter, passwords[sleeper.meter.imei], report, now_s)
+        for number, report in enumerate(reports):
+            with _held_back(sleeper, reports[number:]):
+                report_over_mqtt(address, sleeper.meter, passwords[sleeper.meter.imei], report, now_s)
         return len(reports)
 
     return deliver
@@ -104,25 +125,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CampusError as error:
         sys.stderr.write(f"virtual.iot: {error}\n")
         return 1
+    except KeyboardInterrupt:
+        return 0
     sys.stdout.write(f"{told} reports delivered\n")
     return 0
 
 
 def play(chosen: argparse.Namespace, clock: Callable[[], float]) -> int:
-    """As the command line says; returns how many reports were delivered. Raises CampusError."""
+    """As the command line says, without end where meters play on live; returns how many reports were delivered. Raises CampusError."""
     plan = parse_site_plan(chosen.plan.read_text(encoding="utf-8"), str(chosen.plan))
     now_s = clock()
     mischief = Mischief(chosen.late, chosen.repeated, chosen.out_of_order)
-    wakes: list[tuple[float, int, Sleeper, Deliver]] = []
-    for number, device in enumerate(plan.reporting_devices):
+    sleepers: list[tuple[str, Sleeper, Deliver]] = []
+    for device in plan.reporting_devices:
         chance = random.Random(f"{chosen.seed}/{device.id}")
         meter = IotMeter(device.imei, device.address, chance.randrange(1 << 30), plan.site.timezone, every_h=device.expects_every_h)
-        sleeper, deliver = Sleeper(meter, chance, mischief), _way(device, chosen, clock)
-        wakes += [(at_s, number, sleeper, deliver) for at_s in wake_times(meter, chance, now_s - chosen.days * 24 * HOUR_S, now_s)]
-    delivered = 0
-    for at_s, _, sleeper, deliver in sorted(wakes, key=lambda wake: wake[:2]):
-        delivered += deliver(sleeper, at_s)
+        sleepers.append((f"{device.id} by {device.via}", Sleeper(meter, chance, mischief), _way(device, chosen, clock)))
+    known = chosen.state is not None and chosen.state.exists()
+    if known:
+        recall(chosen.state, [sleeper.meter for _, sleeper, _ in sleepers])
+    delivered = 0 if known else _play_past(sleepers, now_s - chosen.days * 24 * HOUR_S, now_s)
+    if chosen.state is not None:
+        remember(chosen.state, [sleeper.meter for _, sleeper, _ in sleepers])
+    if chosen.every_s is not None:
+        live([Awakening(name, sleeper.meter, partial(deliver, sleeper)) for name, sleeper, deliver in sleepers], chosen.every_s, chosen.state, clock)
     return delivered
+
+
+def _play_past(sleepers: Sequence[tuple[str, Sleeper, Deliver]], from_s: float, to_s: float) -> int:
+    wakes = [(at_s, number) for number, (_, one, _) in enumerate(sleepers) for at_s in wake_times(one.meter, one.chance, from_s, to_s)]
+    return sum(sleepers[number][2](sleepers[number][1], at_s) for at_s, number in sorted(wakes))
 
 
 def _way(device: ReportingDevice, chosen: argparse.Namespace, clock: Callable[[], float]) -> Deliver:
@@ -143,6 +175,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m provisioning.virtual.iot", description="Let the reporting devices of a site plan report.")
     parser.add_argument("plan", type=Path, metavar="PLAN.yaml", help="site plan with reporting_devices")
     parser.add_argument("--days", type=float, default=2.0, help="report as from so many days ago up to now (default: %(default)s)")
+    live_help = "then report on as of now, each meter every so many seconds, until ended"
+    parser.add_argument("--every-s", type=_seconds, metavar="SECONDS", help=live_help)
+    state_help = "remember here what the meters are; where the file exists, the past is not played again"
+    parser.add_argument("--state", type=Path, metavar="FILE", help=state_help)
     parser.add_argument("--seed", type=int, default=1, help="what jitter and mischief follow from (default: %(default)s)")
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="central's address, for webhooks (default: %(default)s)")
     parser.add_argument("--keys", type=Path, default=Path("keys"), metavar="DIR", help="folder with SOURCE.key, for webhooks")
@@ -153,6 +189,12 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("late", "repeated", "out-of-order"):
         parser.add_argument(f"--{name}", type=float, default=0.1, metavar="SHARE", help="share of such reports (default: %(default)s)")
     return parser
+
+
+def _seconds(text: str) -> float:
+    if not text.replace(".", "", 1).isdigit() or float(text) < 1:
+        raise argparse.ArgumentTypeError("expected a number of seconds, at least 1")
+    return float(text)
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -147,6 +147,7 @@ def _accepted(data: Path) -> tuple[dict[tuple[str, str, int], int], set[tuple[st
 
 def _stored(data: Path) -> tuple[dict[tuple[str, str, int], int], list[tuple[object, ...]]]:
     query = "SELECT device, quantity, (extract(epoch FROM measured_at) * 1000)::bigint, value FROM reading JOIN series ON series.id = series_id"
+    query += " WHERE device NOT IN (SELECT device FROM iot_meter)"  # they report by themselves, past every outbox
     with database(load_settings(data / "central.toml", {})) as dsn, connect(dsn) as conn:
         found = conn.execute(query).fetchall()
         batches = conn.execute("SELECT gateway, generation, epoch, seq FROM batch").fetchall()

@@ -79,6 +79,8 @@ def _sections(profile: AnyProfile) -> Iterator[list[Entry]]:
             yield list(_read(profile, device, unit, [item], "below zero"))
     if not isinstance(profile, ProfileModbus):
         yield list(_ends(profile, device, build_unit(device, profile, None, FACTS)))
+        if flags := [item for item in profile.items if item.bits is not None]:
+            yield list(_flags(profile, device, build_unit(device, profile, None, FACTS), flags))
     for command in dict.fromkeys((*profile.commands[:2], *profile.commands[-2:])):
         yield list(_command(profile, device, unit, command))
     if profile.commands and isinstance(profile.commands[0].write, Write2007):
@@ -151,6 +153,16 @@ def _ends(profile: AnyProfile, device: Device, unit: Unit) -> Iterator[Entry]:
             truth = round((-7 * top - rest if item.signed else 9 * top + rest) * item.factor())
         unit.responder.instrument.set_state(item.quantity, truth, NOW)
     yield from _read(profile, device, unit, profile.items, "every register near its end, every flag set")
+
+
+def _flags(profile: AnyProfile, device: Device, unit: Unit, flags: Sequence[AnyItem]) -> Iterator[Entry]:
+    """Every second flag of a word, and nothing else of it: so that no flag is taken for its neighbour."""
+    for item in profile.items:
+        if item.spec.base_unit == "word":
+            unit.responder.instrument.set_state(item.quantity, 0, NOW)
+    for place, item in enumerate(sorted(flags, key=lambda item: item.bits or (0, 0))):
+        unit.responder.instrument.set_state(item.quantity, int(place % 2 == 0), NOW)
+    yield from _read(profile, device, unit, flags, "every second flag set")
 
 
 def _lesser(profile: AnyProfile, device: Device) -> tuple[AnyProfile, Sequence[AnyItem], str]:

@@ -65,7 +65,7 @@ BROKEN = {
     "unknown schema": (_swap(ADL400, "schema: 1", "schema: 7"), r":1: schema: "),
     "format of odd digits": (_swap(SINGLE_PHASE, "XXXXXX.XX", "XXXXX.XX"), r":15: items\.0\.format: .*even number of X digits"),
     "register out of range": (_swap(ADL400, "address: 0x0000", "address: 0xFFFF"), r":15: .*beyond register 0xFFFF"),
-    "block too long": (_swap(ADL400, "last: 0x0015", "last: 0x00FF"), r":37: blocks\.0: .*at most 125"),
+    "block too long": (_swap(ADL400, "last: 0x0015", "last: 0x00FF"), r":44: blocks\.0: .*at most 125"),
     "write with a wrong key": (_swap(RELAY, "value: 0xFF00", "values: 0xFF00"), r":25: commands\.0\.write\.value: this key is required"),
     "yes instead of text": (_swap(ADL400, "model: ADL400", "model: yes"), r":5: model: .*got True"),
     "rollover as number": (_swap(ADL400, 'scale: "0.01"', 'scale: "0.01", rollover_raw: 100'), r":15: items\.0\.rollover_raw: .*quoted whole-number"),

@@ -116,10 +116,22 @@ def test_meter_relay_commands_use_trip_and_direct_close() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "relays"), [("waveshare/modbus_rtu_relay_8ch", 8), ("juying/jy_dam0404", 4), ("juying/jy_dam0808", 8), ("juying/jy_dam1616", 16)]
+    ("key", "relays"),
+    [
+        ("waveshare/modbus_rtu_relay_4ch", 4),
+        ("waveshare/modbus_rtu_relay_8ch", 8),
+        ("waveshare/modbus_rtu_relay_16ch", 16),
+        ("juying/jy_dam0404", 4),
+        ("juying/jy_dam0808", 8),
+        ("juying/jy_dam1616", 16),
+        ("juying/jy_dam3200", 32),
+        ("generic/lighting_relay_4ch", 4),
+        ("generic/lighting_relay_8ch", 8),
+        ("generic/lighting_relay_16ch", 16),
+    ],
 )
 def test_relay_board_switches_each_relay_both_ways(key: str, relays: int) -> None:
-    names = {command.name for command in REGISTRY[key].commands}
+    names = {command.name for command in REGISTRY[key].commands} - {"relays_all_on", "relays_all_off"}
 
     assert names == {f"relay_{number}_{state}" for number in range(1, relays + 1) for state in ("on", "off")}
 

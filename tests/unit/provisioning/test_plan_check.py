@@ -102,7 +102,7 @@ def test_serial_settings_unlike_the_shipped_ones_are_a_doubt(profiles):
 
 
 def test_a_line_with_more_to_read_than_time_is_a_doubt(profiles):
-    quick = 'place: room, poll_s: {electrical: 1}}'
+    quick = "place: room, poll_s: {electrical: 1}}"
     text = PLAN.replace("place: room}\n          - {id: w1", f"{quick}\n          - {{id: w1", 1)
 
     [doubt] = plan_doubts(text, "plan.yaml", profiles)
