@@ -47,9 +47,9 @@ def inherit(child: Mapping[str, Any], base: AnyProfile, lines: Lines, name: str)
             merged[key] = {**above["groups"], **value}
         elif key != WITHOUT:
             merged[key] = value
-    for key, about in _ABOUT.items():
+    for key in _ABOUT:
         if key in merged:
-            _drop(merged, key, about, left_out)
+            _drop(merged, key, left_out)
     _drop_idle_groups(merged)
     return merged
 
@@ -59,21 +59,28 @@ def _left_out(child: Mapping[str, Any], above: Mapping[str, Any], lines: Lines, 
     wanted = child.get(WITHOUT, [])
     if not isinstance(wanted, list) or not all(isinstance(one, str) for one in wanted):
         raise ConfigError(f"{name}:{_line(lines, (WITHOUT,))}: {WITHOUT}: expected a list of quantities, identifiers or names of the base profile")
-    known = {entry.get(about) for key, about in _ABOUT.items() for entry in above.get(key, [])} | above.keys() & (_ABOUT.keys() | _SECTIONS)
+    known = {_about(key, entry) for key in _ABOUT for entry in above.get(key, [])} | above.keys() & (_ABOUT.keys() | _SECTIONS)
     for index, one in enumerate(wanted):
         if one not in known:
             raise ConfigError(f"{name}:{_line(lines, (WITHOUT, index))}: {one!r} is nothing that {above['profile']} has")
     return frozenset(wanted)
 
 
+def _about(key: str, entry: Mapping[str, Any]) -> str | None:
+    """What an entry is about: its quantity, identifier or name; a range of registers its function and first, as `3:0x0010`."""
+    if key == "blocks" and isinstance(first := entry.get("first"), int):
+        return f"{entry.get('function')}:0x{first:04X}"
+    about = entry.get(_ABOUT[key])
+    return about if isinstance(about, str) else None
+
+
 def _joined(key: str, above: list[dict[str, Any]], own: list[Any], lines: Lines) -> list[Any]:
     """The base's entries with the child's in their place or behind them; the lines move along."""
-    about = _ABOUT[key]
     joined: list[Any] = list(above)
-    places = {entry.get(about): place for place, entry in enumerate(above)}
+    places = {_about(key, entry): place for place, entry in enumerate(above)}
     moved: dict[int, int] = {}
     for index, entry in enumerate(own):
-        place = places.get(entry.get(about)) if isinstance(entry, dict) else None
+        place = places.get(_about(key, entry)) if isinstance(entry, dict) else None
         if place is None:
             place = len(joined)
             joined.append(entry)
@@ -90,11 +97,11 @@ def _move_lines(key: str, moved: Mapping[int, int], lines: Lines) -> None:
         lines[(key, moved[int(path[1])], *path[2:])] = line
 
 
-def _drop(merged: dict[str, Any], key: str, about: str, left_out: frozenset[str]) -> None:
+def _drop(merged: dict[str, Any], key: str, left_out: frozenset[str]) -> None:
     if key in left_out:
         del merged[key]
     elif left_out:
-        merged[key] = [entry for entry in merged[key] if not (isinstance(entry, dict) and entry.get(about) in left_out)]
+        merged[key] = [entry for entry in merged[key] if not (isinstance(entry, dict) and _about(key, entry) in left_out)]
 
 
 def _drop_idle_groups(merged: dict[str, Any]) -> None:

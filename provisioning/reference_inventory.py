@@ -69,7 +69,7 @@ ENERGY_BUILDINGS = (
 )
 DORM_FLOORS = 6
 
-# Classrooms: 54 boxes in 70 rooms with 139 light switches, 70 control switches and 70 air-conditioner controllers (on a line of their own, for they want
+# Classrooms: 54 boxes in 70 rooms with 139 light switches, 70 control switches and 70 air-conditioner controllers (on a line of their own: they want
 # two stop bits); a sensor tells each room's temperature. Cameras are no line devices.
 CLASSROOMS = 70
 CLASSROOM_BOXES = 54

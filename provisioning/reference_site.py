@@ -27,7 +27,7 @@ class _Unit:
 
 
 def reference_site(profiles: Mapping[str, AnyProfile]) -> SitePlan:
-    """Return the plan: 183 gateways, 13,508 devices on lines, 182 that report by themselves. Raise ConfigError if a profile is missing."""
+    """Return the plan: 183 gateways, 13,578 devices on lines, 182 that report by themselves. Raise ConfigError if a profile is missing."""
     places = [Place(id="campus", kind="campus", name=Text(zh="参考大学", en="Reference University"))]
     gateways = [*_dorms(places, profiles), *_energy(places, profiles), *_classrooms(places, profiles)]
     site = Site(id="reference", name=Text(zh="参考大学", en="Reference University"))

@@ -54,7 +54,7 @@ class Line:
         self._set_byte_s(byte_s)
         self._last_byte_at = clock.monotonic() - gap_s
         self._rest_s = 0.0
-        self._echoes = False
+        self._echoes: bool | None = None  # not known before the first answer
         self.counters = counters or LineCounters()
         self._raw: deque[RawFrame] = deque(maxlen=RAW_FRAMES)
         self._owed: dict[bytes, _Owed] = {}
@@ -202,6 +202,7 @@ class Line:
         if reply is None:
             raise self._failure(what, timing, hearing)
         self._count(hearing, what)
+        self._echoes = hearing.echo.found
         self._owe(what, timing, hearing, answered=True)
         td_s = hearing.td_s
         self.counters.useful_bytes += (wire_bytes := len(what.request) + hearing.useful_bytes)
@@ -209,7 +210,6 @@ class Line:
         return Exchange(reply, td_s if measurable else None, self._clock.wall_ms())
 
     def _count(self, hearing: _Hearing[F], what: Transaction[F]) -> None:
-        self._echoes = hearing.echo.found
         self.counters.echo_bytes += hearing.echo.dropped
         self.counters.noise_bytes += hearing.decoder.noise_bytes
         self.counters.checksum_errors += hearing.decoder.checksum_errors
@@ -262,7 +262,7 @@ class _Owed:
 class _Hearing(Generic[F]):
     """State of listening for one reply: what arrived, and until when to listen on."""
 
-    def __init__(self, what: Transaction[F], timing: ExchangeTiming, sent_at: float, byte_s: float, port: Port, echoes: bool) -> None:
+    def __init__(self, what: Transaction[F], timing: ExchangeTiming, sent_at: float, byte_s: float, port: Port, echoes: bool | None) -> None:
         jitter_s = port.jitter_s
         self.decoder: Decoder[F] = what.decoder
         self.sent_at = sent_at
@@ -318,14 +318,14 @@ class _Hearing(Generic[F]):
 class _Echo:
     """Cuts our own request off the front of what arrives: some adapters hear themselves.
 
-    Bytes equal to the request are an echo if they began before a device could have answered, or if this line is known to echo. A Modbus reply
-    may equal its request (function 5), so equality alone is no proof.
+    Bytes equal to the request are an echo if this line is known to echo, or, while nothing is known of it, if they began before a device could
+    have answered. A Modbus reply may equal its request (function 5), so equality alone is no proof. `known`: what the last answer showed.
     """
 
-    def __init__(self, request: bytes, begins_by: float, known: bool) -> None:
+    def __init__(self, request: bytes, begins_by: float, known: bool | None) -> None:
         self._request, self._begins_by, self._known = request, begins_by, known
         self._held = b""
-        self._done = False
+        self._done = known is False
         self.found = False
         self.dropped = 0
 

@@ -8,66 +8,39 @@ their first probes are. Urgent: from `read_now` to the readings, beside the long
 
 from __future__ import annotations
 
-import json
-import socket
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from edge_agent.lines.clock import SystemClock
 from edge_agent.lines.worker import LineWorker
 from firmware_profiles.loader import load_profiles
 from protocol.reading import Reading
-from protocol.site_plan import Line, SitePlan
+from protocol.site_plan import Line
+from tests.bench.emulator import Emulator, emulated
 from tests.bench.figure import Figure
 
 _METERS, _DEAD = 30, (7, 17, 27)
 _HEALTHY_S, _DEAD_S = 30.0, 130.0  # the longer one holds the first probe of each dead meter, a minute after it fell silent
-_METER = "generic/dlt645_2007_single_phase_prepaid"
+METER = "generic/dlt645_2007_single_phase_prepaid"
 _SET_A = ("energy_active_forward", "balance_energy", "status_word_3")
-_TEXT = {"zh": "测试", "en": "Bench"}
 
 
 def run() -> list[Figure]:
     """Measure both speeds at once, first healthy, then with dead meters."""
     figures: list[Figure] = []
     for name, dead in (("healthy", ()), ("10 % dead", _DEAD)):
-        with _virtual([_meter_line(f"b{baud}", baud) for baud in (2400, 9600)], [f"b{baud}-{n}" for baud in (2400, 9600) for n in dead]) as site:
+        with emulated([_meter_line(f"b{baud}", baud) for baud in (2400, 9600)], [f"b{baud}-{n}" for baud in (2400, 9600) for n in dead]) as site:
             figures += _meter_figures(site, name, len(dead))
     return figures
-
-
-class _Site:
-    """A running emulator: its plan and its control socket."""
-
-    def __init__(self, sitemap: SitePlan, port: int) -> None:
-        self.lines = {line.id: line for line in sitemap.gateways[0].lines}
-        self._stream = socket.create_connection(("127.0.0.1", port), timeout=10).makefile("rw")
-
-    def order(self, **request: Any) -> Any:
-        self._stream.write(json.dumps(request) + "\n")
-        self._stream.flush()
-        answer = json.loads(self._stream.readline())
-        if not answer["ok"]:
-            raise RuntimeError(f"virtual site refuses {request}: {answer}")
-        return answer["result"]
-
-    def stats(self, line: str, detail: bool = False) -> dict[str, Any]:
-        found: dict[str, Any] = self.order(do="stats", detail=detail)[f"g1/{line}"]
-        return found
 
 
 def start_worker(line: Line) -> LineWorker:
     """A worker whose queue is never empty: every group of every device is due every second. Readings go nowhere."""
     profiles = dict(load_profiles().profiles)
-    meter = profiles[_METER]
-    profiles[_METER] = meter.model_copy(update={"items": tuple(item for item in meter.items if item.quantity in _SET_A), "blocks": ()})
+    meter = profiles[METER]
+    profiles[METER] = meter.model_copy(update={"items": tuple(item for item in meter.items if item.quantity in _SET_A), "blocks": ()})
 
     def publish(_: Sequence[Reading]) -> None:
         """A bench of the line, not of the disk."""
@@ -78,7 +51,7 @@ def start_worker(line: Line) -> LineWorker:
     return worker
 
 
-def _meter_figures(site: _Site, name: str, dead: int) -> list[Figure]:
+def _meter_figures(site: Emulator, name: str, dead: int) -> list[Figure]:
     workers = {line_id: start_worker(line) for line_id, line in site.lines.items()}
     while not all(len(worker.health().quarantined) == dead and worker.health().exchanges > 3 * _METERS for worker in workers.values()):
         time.sleep(0.2)
@@ -117,34 +90,6 @@ def _urgent_waits(worker: LineWorker, line_id: str) -> list[float]:
     return waits
 
 
-# --- the emulator ------------------------------------------------------------------------------------------------------
-
-
 def _meter_line(line_id: str, baud: int) -> dict[str, Any]:
-    devices = [{"id": f"{line_id}-{n}", "profile": _METER, "address": f"{baud}{n:03}", "place": "room"} for n in range(_METERS)]
+    devices = [{"id": f"{line_id}-{n}", "profile": METER, "address": f"{baud}{n:03}", "place": "room"} for n in range(_METERS)]
     return {"id": line_id, "port": {"kind": "serial", "path": "/dev/null"}, "baud": baud, "gap_ms": 30, "devices": devices}
-
-
-@contextmanager
-def _virtual(lines: Sequence[dict[str, Any]], dead: Sequence[str]) -> Iterator[_Site]:
-    """Run these lines in a process of their own."""
-    document = {
-        "schema": 1,
-        "site": {"id": "bench", "name": _TEXT},
-        "places": [{"id": "room", "kind": "room", "name": _TEXT}],
-        "gateways": [{"id": "g1", "name": _TEXT, "place": "room", "lines": list(lines)}],
-        "rehearsal": {"devices": [{"device": device, "faults": [{"kind": "dead"}]} for device in dead]},
-    }
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "plan.json").write_text(json.dumps(document), encoding="utf-8")
-        command = [sys.executable, "-m", "provisioning.virtual", "--plan", str(folder / "plan.json"), "--folder", str(folder / "site")]
-        command += ["--write-plan", str(folder / "virtual.json"), "--log-level", "warning"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            assert process.stdout is not None
-            ready = json.loads(process.stdout.readline())
-            yield _Site(SitePlan.model_validate_json((folder / "virtual.json").read_text(encoding="utf-8")), ready["control"])
-        finally:
-            process.terminate()
-            process.wait(10)

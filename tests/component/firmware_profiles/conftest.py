@@ -1,6 +1,8 @@
 """Support: what profiles are checked against - golden wire logs replayed through plan and driver, and manual tables played by a device.
 
 The words of a golden log: tests/golden/capture.py. A manual table: tests/manuals/README.md. Nothing here opens a socket.
+
+Size: the two checks stand together because the mutation test asks both, and tests import nothing but fixtures.
 """
 
 from __future__ import annotations

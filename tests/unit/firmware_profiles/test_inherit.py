@@ -10,7 +10,7 @@ import yaml
 
 from firmware_profiles.loader import load_profile, load_profiles
 from protocol.errors import ConfigError
-from protocol.profile import AnyProfile, Profile2007, Verified
+from protocol.profile import AnyProfile, Profile2007, ProfileModbus, Verified
 
 BASE = "generic/dlt645_2007_single_phase_prepaid"
 SHIPPED = load_profiles(strict=True)
@@ -193,3 +193,12 @@ def test_shipped_profile_extends_a_tested_one(key: str) -> None:
     profile: AnyProfile = SHIPPED[key]
 
     assert SHIPPED[profile.extends or ""].verified is not Verified.DRAFT
+
+
+def test_a_modbus_childs_block_takes_the_place_of_the_bases_that_begins_there(tmp_path: Path) -> None:
+    shorter = {"function": 3, "first": 0x2000, "last": 0x200B}
+
+    child = load_profile(_write(tmp_path, extends="chint/ddsu666", without=["frequency"], blocks=[shorter]), SHIPPED)
+
+    assert isinstance(child, ProfileModbus)
+    assert [(block.first, block.last) for block in child.blocks] == [(0x2000, 0x200B), (0x4000, 0x400B)]

@@ -346,6 +346,18 @@ def test_reply_equal_to_its_request_is_a_reply_where_nothing_echoes(line: Line, 
     assert exchange.reply == request
 
 
+def test_on_a_line_that_showed_no_echo_a_quick_reply_equal_to_its_request_is_the_reply(line: Line, port: Any) -> None:
+    port.jitter_s = 0.1  # as behind a serial server: what comes within it may be an echo as long as nothing is known
+    port.answer = lambda sent: [(0.03, registers_answer(ENERGY, "1111 1111"))]
+    line.exchange(read_registers(ENERGY), TIMING)
+    request = modbus.write_coil_request(1, 0, True)
+    port.answer = lambda sent: [(0.03, sent)]
+
+    exchange = line.exchange(Transaction(request, modbus.ReplyDecoder(request), lambda reply: True), TIMING)
+
+    assert exchange.reply == request
+
+
 def test_echo_is_not_the_reply_to_a_write_where_the_line_echoes(line: Line, port: Any) -> None:
     request = modbus.write_coil_request(1, 0, True)
     port.answer = lambda sent: [(0.0, sent)]
