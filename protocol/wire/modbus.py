@@ -141,7 +141,7 @@ class ReplyDecoder(FrameStream[bytes]):
 
 def reply_mark(request: bytes) -> bytes:
     """What the replies to a read have in common: unit, function and size. Two reads of one mark have answers that cannot be told apart."""
-    (count,) = struct.unpack_from(">H", request, 4)
+    count = int.from_bytes(request[4:6], "big")
     return request[:2] + ((count + 7) // 8 if request[1] in _BIT_READS else 2 * count).to_bytes(2, "big")
 
 
