@@ -74,7 +74,7 @@ def _problems(plan: SitePlan, known: Models, noted: Mapping[str, Sequence[Edit]]
     stands: dict[str, str] = {}
     for path, device in plan.placed():
         if device.profile not in known:
-            yield (*path, "profile"), f"there is no device profile {device.profile!r}; list them with: python -m firmware_profiles"
+            yield (*path, "profile"), f"there is no device profile {device.profile!r}; list them with: provision profile list"
         elif isinstance(device, ReportingDevice) and known[device.profile].kind is not DeviceKind.WATER_METER:
             yield (*path, "profile"), f"{device.profile} is a {known[device.profile].kind.value}; only water meters report by themselves"
         if device.stands_at in stands:

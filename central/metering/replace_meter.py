@@ -82,7 +82,7 @@ def _model(swap: Swap, old: Standing, models: Models) -> Model:
     if profile == old.profile and old.register is not None:
         return Model(DeviceKind(old.kind), old.register, old.rollover)
     if profile not in models:
-        raise NotFound(f"there is no device profile {profile!r}; list them with: python -m firmware_profiles")
+        raise NotFound(f"there is no device profile {profile!r}; list them with: provision profile list")
     model = models[profile]
     if model.kind.value != old.kind:
         raise Conflict(f"profile {profile} is a {model.kind.value}, {old.device} a {old.kind}; another kind of meter is another metering point")

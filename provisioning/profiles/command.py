@@ -41,8 +41,9 @@ def add_profile(commands: Commands[argparse.ArgumentParser], epilog: str) -> Non
     kinds = profile.add_subparsers(required=True, metavar="COMMAND")
     _add_new(kinds, epilog)
     _add_list(kinds, epilog)
-    check = kinds.add_parser("check", help="check profile files: rules, what is read, what it costs the line", epilog=epilog)
-    check.add_argument("files", type=Path, nargs="+", metavar="FILE", help="profile, at KIND/maker/model.yaml")
+    check = kinds.add_parser("check", help="check profile files (default: the library): rules, reads, line time", epilog=epilog)
+    check.add_argument("files", type=Path, nargs="*", metavar="FILE", help="profile, at KIND/maker/model.yaml")
+    check.add_argument("--folder", type=Path, default=PROFILES_FOLDER, help="without FILE: the folder to check (default: the library)")
     check.add_argument("--json", action="store_true", help="print one JSON object")
     check.set_defaults(run=_check)
     _add_try(kinds, epilog)
@@ -136,6 +137,8 @@ def _list(chosen: argparse.Namespace) -> int:
 
 
 def _check(chosen: argparse.Namespace) -> int:
+    if not chosen.files:
+        return _check_folder(chosen)
     bases = load_profiles()
     found: dict[str, object] = {}
     wrong = 0
@@ -153,6 +156,17 @@ def _check(chosen: argparse.Namespace) -> int:
     if chosen.json:
         sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
     return int(wrong > 0)
+
+
+def _check_folder(chosen: argparse.Namespace) -> int:
+    registry = load_profiles(chosen.folder)
+    problems = [line for error in registry.problems for line in error.message.splitlines()]
+    if chosen.json:
+        sys.stdout.write(json.dumps({"ok": not problems, "good": sorted(registry), "problems": problems}, ensure_ascii=False, indent=2) + "\n")
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in problems)
+        sys.stdout.write(f"{chosen.folder}: {len(registry)} profiles are good, {len(registry.problems)} files are not\n")
+    return int(bool(problems))
 
 
 def _good(path: Path, profile: AnyProfile) -> list[str]:

@@ -3,6 +3,7 @@
 CPU time of one core, interleaved rounds, medians. Peers: PyPI `dlt645` (its framing and the value its client makes of it), pyMeterBus (the telegram
 and the value of each of its records), pymodbus (framer and PDU; ours stands on these, finds replies in noise, and checks that they fit the request).
 Noise: 0 to 40 bytes before every frame, half of them bytes that begin, end or precede frames, fed in chunks of any size; every frame must be found.
+A Modbus reply is known by its request only, so each has an exchange of its own; pymodbus gets noise and reply in one piece, which is kinder to it.
 Driver path: plan, request, decoder, values in base units, for one whole read of a virtual meter; beside it the values that a line at 9600 baud
 carries when nothing but the bits of these exchanges passes over it, without any reply delay or gap. The ratio is how many such lines a core decodes.
 """

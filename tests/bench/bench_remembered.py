@@ -76,12 +76,12 @@ def _own_periods(polls: _Hour, everything: _Hour) -> Iterator[Figure]:
 def _never_empty(polls: _Hour, everything: _Hour) -> Iterator[Figure]:
     for name, one in (("polls alone", polls), ("with freezes, events, clocks", everything)):
         efficiency = one.stats.efficiency() or 0.0
-        yield Figure(f"never empty, {name}: E", f"{efficiency:.4f}", f"{one.exchanges:,} exchanges", f"{efficiency:.3f} of 1", "E >= 0.95")
+        yield Figure(f"never empty, {name}: E", f"{efficiency:.4f} in {one.exchanges:,} exchanges", "limit 1", f"{efficiency:.3f}", "E >= 0.95")
         bound_s = 2 * (one.longest_s + _GAP_S)
         shown = f"longest {max(one.waits_s) * 1000:.0f} ms of {len(one.waits_s)}"
         yield Figure(f"never empty, {name}: order", shown, f"{bound_s * 1000:.0f} ms for two exchanges", f"{max(one.waits_s) / bound_s:.2f}", "<= 1")
-    polled, left = (sum(reading.series.quantity == "balance_energy" for reading in one.published) for one in (polls, everything))
-    yield Figure("never empty: polls left beside freezes, events, clocks", f"{left:,} balances read", f"{polled:,} alone", f"{left / polled:.3f}")
+    polled, left = (sum(reading.series.quantity == "energy_active_forward" for reading in one.published) for one in (polls, everything))
+    yield Figure("never empty: polls left beside freezes, events, clocks", f"{left:,} energies read", f"{polled:,} alone", f"{left / polled:.3f}")
     yield from _brought_out("never empty", everything)
 
 

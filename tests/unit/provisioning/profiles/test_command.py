@@ -60,3 +60,28 @@ def test_check_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_try_with_wrong_arguments_says_what_to_do(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["profile", "try", *arguments]) == 1
     assert said in capsys.readouterr().err
+
+
+def test_the_whole_library_is_checked_without_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profile", "check"]) == 0
+    assert "good, 0 files are not" in capsys.readouterr().out
+
+
+def test_a_folder_with_a_broken_file_is_told_with_its_line_and_the_good_ones_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for text, name in ((GOOD.read_text(encoding="utf-8"), "adl400"), ("schema: 1\n- 2\n", "broken")):
+        path = tmp_path / "meters" / "acrel" / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    assert main(["profile", "check", "--folder", str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert "meters/acrel/broken.yaml:2: " in said
+    assert "1 profiles are good, 1 files are not" in said
+
+    assert main(["profile", "check", "--folder", str(tmp_path), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["good"] == ["acrel/adl400"]
+
+
+def test_a_missing_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["profile", "check", "--folder", str(tmp_path / "nowhere")]) == 1
+    assert "does not exist" in capsys.readouterr().err
