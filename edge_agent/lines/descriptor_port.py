@@ -22,6 +22,7 @@ class DescriptorPort:
     jitter_s: float = TCP_JITTER_S
     framed = False
     retry_s: Sequence[float] = RETRY_S
+    patience_s: float = 0.0
 
     def __init__(self, name: str) -> None:
         self._name = name

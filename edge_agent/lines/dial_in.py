@@ -22,6 +22,7 @@ class CalledPort(DescriptorPort):
     """A line's side of a guest: messages from the reception's thread arrive on one end of a socket pair."""
 
     retry_s: Sequence[float] = (0.5,)  # looking whether somebody has called costs nothing
+    patience_s = 60.0  # whoever lost its link, or starts beside us, dials again within a minute
 
     def __init__(self, where: DialledPort, name: str, caller: Caller, channel: int, make: Callable[[], Guest], receptions: Receptions) -> None:
         super().__init__(name)

@@ -71,6 +71,7 @@ class Poller:
         self.plan = line
         self.is_open = False
         self._failures, self._retry_at = 0, clock.monotonic()
+        self._lost_at, self._told_lost = clock.monotonic(), False
         self._devices: dict[str, Polled] = {}
         self._refused: dict[str, Device] = {}
         self._asks, self._paused = Asks(), Paused()
@@ -117,7 +118,7 @@ class Poller:
         self._zone = zone or self._zone
         if _serial_settings(old) != _serial_settings(line):
             self._port.close()
-            self.is_open, self._failures, self._retry_at = False, 0, self._clock.monotonic()
+            self.is_open, self._failures, self._retry_at, self._told_lost = False, 0, self._clock.monotonic(), False
             self._port, self._line = self._connect()
         self._take_devices(line)
 
@@ -346,20 +347,23 @@ class Poller:
         except PortUnavailable as error:
             self._port_lost(error)
             return False
-        if self._failures:
+        if self._told_lost:
             log.info("port works again line=%s after_failures=%d", self.plan.id, self._failures)
             self._outlet.tell("line.port_available", "info", "the line's port works again", failures=self._failures)
-        self.is_open, self._failures = True, 0
+        self.is_open, self._failures, self._told_lost = True, 0, False
         return True
 
     def _port_lost(self, error: PortUnavailable) -> None:
+        now = self._clock.monotonic()
         self.is_open = False
-        self._retry_at = self._clock.monotonic() + self._port.retry_s[min(self._failures, len(self._port.retry_s) - 1)]
+        self._retry_at = now + self._port.retry_s[min(self._failures, len(self._port.retry_s) - 1)]
+        self._lost_at = now if self._failures == 0 else self._lost_at
         self._failures += 1
         self._asks.fail_all(error)
         self._paused = Paused()
         self._schedule.drop_asks()
-        if self._failures == 1:
+        if not self._told_lost and now - self._lost_at >= self._port.patience_s:
+            self._told_lost = True
             log.error("port unavailable line=%s error=%s", self.plan.id, error)
             self._outlet.tell("line.port_unavailable", "error", error.message)
 

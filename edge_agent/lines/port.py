@@ -18,12 +18,14 @@ from protocol.site_plan import ConcentratorPort, Line, SerialPort, TcpClientPort
 class Port(Protocol):
     """Raw bytes to and from one RS-485 line. `jitter_s`: delay the transport may add; `retry_s`: waits between attempts to open.
 
+    `patience_s`: how long it may be unavailable before that is worth telling.
     `framed`: True where a reply arrives in one piece, after its last byte has left the bus, and our own bytes never come back.
     """
 
     jitter_s: float
     framed: bool
     retry_s: Sequence[float]
+    patience_s: float
 
     def open(self) -> None:
         """Open, or raise PortUnavailable."""

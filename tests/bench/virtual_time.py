@@ -36,6 +36,7 @@ class ModelPort:
     jitter_s = 0.0
     framed = False
     retry_s: Sequence[float] = (1.0,)
+    patience_s: float = 0.0
 
     def __init__(self, model: LineModel, clock: VirtualClock) -> None:
         self._model, self._clock = model, clock

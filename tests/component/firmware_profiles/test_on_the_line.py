@@ -91,6 +91,7 @@ class LinePort:
     jitter_s = 0.0
     framed = False
     retry_s: Sequence[float] = (1.0,)
+    patience_s: float = 0.0
 
     def __init__(self, model: LineModel, clock: Clock) -> None:
         self._model, self._clock, self._usual_baud = model, clock, model.settings.baud

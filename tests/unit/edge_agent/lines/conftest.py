@@ -49,6 +49,7 @@ class ScriptedPort:
     framed: bool = False
     busy_until: float = 0.0
     retry_s: Sequence[float] = (1.0, 2.0, 5.0, 10.0, 30.0)
+    patience_s: float = 0.0
     sent: list[tuple[float, bytes]] = field(default_factory=list)
     opened: int = 0
     is_open: bool = False

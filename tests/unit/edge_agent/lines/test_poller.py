@@ -325,6 +325,19 @@ def test_broken_port_is_told_once_and_reopened_with_back_off(bench: Bench) -> No
     assert bench.published[-1].measured_at_ms > 1_700_000_000_000 + 205_000
 
 
+def test_a_port_that_comes_back_within_its_patience_is_not_worth_telling(bench: Bench) -> None:
+    poller = bench.start(A)
+    bench.port.patience_s, bench.port.broken = 60.0, True
+    bench.run(poller, 40.0)
+    bench.port.broken = False
+    bench.run(poller, 40.0)
+    assert bench.codes() == []
+
+    bench.port.broken = True
+    bench.run(poller, 120.0)
+    assert bench.codes() == ["line.port_unavailable"]
+
+
 def test_broken_port_is_tried_again_at_the_distances_it_asks_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     poller, tried = bench.start(A), list[float]()
     bench.port.broken = True
