@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
-from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-from edge_agent.drivers.access import Access
 from firmware_profiles.loader import KIND_FOLDERS, PROFILES_FOLDER, load_profile, load_profiles
 from protocol.errors import ConfigError
 from protocol.profile import AnyProfile, DeviceKind
 from protocol.profile_items import Protocol
-from protocol.quantities import QUANTITIES
-from protocol.site_plan import Device, Line, SerialPort, TcpClientPort
 from provisioning.profiles.budget import costs, usual_address
-from provisioning.profiles.checks import Check, Conformance
-from provisioning.profiles.conformance import Orders, check_device, check_virtual
-from provisioning.profiles.golden import of_capture, of_trial
-from provisioning.profiles.report import index_page, page_name, report_page, shown
+from provisioning.profiles.checks import Conformance
+from provisioning.profiles.conformance import check_virtual
+from provisioning.profiles.golden import of_capture
+from provisioning.profiles.report import index_page, page_name, report_page
 from provisioning.profiles.skeleton import skeleton
+from provisioning.profiles.try_command import add_try, chosen_profile
 from provisioning.sniff.capture import load_capture
 
 Commands = argparse._SubParsersAction
@@ -46,7 +41,7 @@ def add_profile(commands: Commands[argparse.ArgumentParser], epilog: str) -> Non
     check.add_argument("--folder", type=Path, default=PROFILES_FOLDER, help="without FILE: the folder to check (default: the library)")
     check.add_argument("--json", action="store_true", help="print one JSON object")
     check.set_defaults(run=_check)
-    _add_try(kinds, epilog)
+    add_try(kinds, epilog)
     _add_report(kinds, epilog)
     golden = kinds.add_parser("golden", help="turn a capture into a section of a golden log, values filled in", epilog=epilog)
     golden.add_argument("profile", help="profile key (maker/model) or file")
@@ -71,29 +66,6 @@ def _add_list(kinds: Commands[argparse.ArgumentParser], epilog: str) -> None:
     every.add_argument("words", nargs="*", metavar="WORD", help="only profiles that hold all these words (maker, model, protocol, 中文)")
     every.add_argument("--json", action="store_true", help="print one JSON object")
     every.set_defaults(run=_list)
-
-
-def _add_try(kinds: Commands[argparse.ArgumentParser], epilog: str) -> None:
-    trying = kinds.add_parser(
-        "try",
-        help="read a device by a profile: a virtual one, or a real one on a port",
-        description="Read everything a profile says, once without faults and then with a noisy line, and compare with the truth. Without --port the "
-        "device is virtual. With --port a real device is read and nothing is written to it; --expect says what its display shows, --switch "
-        f"names commands to carry out on it after all (DL/T 645: the password stands in {PASSWORD}, never on the command line).",
-        epilog=epilog,
-    )
-    trying.add_argument("profile", help="profile key (maker/model) or file")
-    trying.add_argument("--port", metavar="PORT|HOST:PORT", help="serial port or serial server of a real device")
-    trying.add_argument("--address", help="the device's address (default of a virtual one: any)")
-    trying.add_argument("--baud", type=int, help="speed, if not the profile's")
-    trying.add_argument("--parity", choices=("N", "E", "O"), help="parity, if not the profile's")
-    trying.add_argument("--expect", action="append", default=[], metavar="QUANTITY=VALUE", help="what the display shows, in its unit (kWh, m³, V …)")
-    trying.add_argument("--switch", action="append", default=[], metavar="COMMAND", help="carry out this command on the real device and read it back")
-    trying.add_argument("--yes", action="store_true", help="do not ask before --switch; the device's supply or valve may move")
-    trying.add_argument("--log", type=Path, metavar="FILE", help="write what was said as a section of a golden log")
-    trying.add_argument("--report", type=Path, metavar="FILE.html", help="write the conformance report")
-    trying.add_argument("--json", action="store_true", help="print one JSON object")
-    trying.set_defaults(run=_try)
 
 
 def _add_report(kinds: Commands[argparse.ArgumentParser], epilog: str) -> None:
@@ -177,99 +149,6 @@ def _good(path: Path, profile: AnyProfile) -> list[str]:
     return lines + [f"  ask the maker: {question}\n" for question in profile.ask_maker]
 
 
-def _try(chosen: argparse.Namespace) -> int:
-    profile = _profile(chosen.profile)
-    runs = [_run(chosen, profile)]
-    if chosen.log is not None:
-        [(where, trial)] = runs[0].trials.items()
-        source = f"{where} {profile.profile} at {chosen.port or 'a virtual line'}, {datetime.now().astimezone():%Y-%m-%d %H:%M:%S %z}"
-        chosen.log.write_text(of_trial(trial, source), encoding="utf-8")
-    if chosen.report is not None:
-        chosen.report.write_text(report_page(runs, costs(profile), datetime.now().astimezone()), encoding="utf-8")
-    failed = [check for run in runs for check in run.checks if check.state == "failed"]
-    if chosen.json:
-        values = {where: trial.values for run in runs for where, trial in run.trials.items()}
-        document = {"profile": profile.profile, "ok": not failed, "values": values, "checks": [_check_dict(c) for run in runs for c in run.checks]}
-        sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
-    else:
-        total = sum(len(run.checks) for run in runs)
-        sys.stdout.write(f"{profile.profile}: {total} checks, {len(failed)} failed\n")
-    return int(bool(failed))
-
-
-def _run(chosen: argparse.Namespace, profile: AnyProfile) -> Conformance:
-    def tell(check: Check) -> None:
-        if not chosen.json:
-            sys.stdout.write(f"{_MARKS[check.state]} {check.name}: {_in_words(check)}\n")
-            sys.stdout.flush()
-
-    address = chosen.address or (None if chosen.port else usual_address(profile))
-    if address is None:
-        raise ConfigError("--port needs --address; `provision sniff` or the meter's plate tells it")
-    if chosen.port is None:
-        return check_virtual(profile, address, tell)
-    device = Device(id="device", profile=profile.profile, address=address, place="bench")
-    orders = Orders(_agreed(chosen, profile), Access(password=os.environ.get(PASSWORD, "000000")))
-    return check_device(profile, device, _line(chosen, profile, device), _expected(chosen.expect, profile), orders, tell)
-
-
-def _agreed(chosen: argparse.Namespace, profile: AnyProfile) -> tuple[str, ...]:
-    """The commands to carry out, once a person has said yes."""
-    names = [command.name for command in profile.commands]
-    for name in chosen.switch:
-        if name not in names:
-            raise ConfigError(f"--switch {name}: {profile.profile} has {', '.join(names) or 'no commands'}")
-    if chosen.switch and not chosen.yes:
-        sys.stderr.write(f"{', '.join(chosen.switch)} will be carried out on the device at {chosen.port}, address {chosen.address}. Go on? [y/N] ")
-        if not sys.stdin.isatty() or sys.stdin.readline().strip().lower() not in ("y", "yes"):
-            raise ConfigError("nothing was sent; say y, or give --yes")
-    return tuple(chosen.switch)
-
-
-def _in_words(check: Check) -> str:
-    if not check.name.startswith("read "):
-        return check.detail
-    words = []
-    for part in check.detail.split(", "):
-        quantity, equals, value = part.partition(" = ")
-        words.append(f"{quantity} = {shown(quantity, int(value))}" if equals and quantity in QUANTITIES else part)
-    return ", ".join(words)
-
-
-def _line(chosen: argparse.Namespace, profile: AnyProfile, device: Device) -> Line:
-    serial = profile.serial
-    host, colon, port = chosen.port.rpartition(":")
-    tcp = bool(colon) and port.isdigit() and "/" not in host
-    where = TcpClientPort(kind="tcp_client", host=host, port=int(port)) if tcp else SerialPort(kind="serial", path=chosen.port)
-    return Line.model_validate(
-        {
-            "id": "bench",
-            "port": where,
-            "baud": chosen.baud or serial.baud,
-            "data_bits": serial.data_bits,
-            "parity": chosen.parity or serial.parity,
-            "stop_bits": serial.stop_bits,
-            "gap_ms": profile.timing.gap_ms,
-            "devices": (device,),
-        }
-    )
-
-
-def _expected(texts: list[str], profile: AnyProfile) -> dict[str, int]:
-    """What the display shows, in base units."""
-    found: dict[str, int] = {}
-    known = {item.quantity for item in profile.items}
-    for text in texts:
-        quantity, _, value = text.partition("=")
-        if quantity not in known:
-            raise ConfigError(f"--expect {text}: {profile.profile} does not read {quantity!r}; it reads {', '.join(sorted(known))}")
-        try:
-            found[quantity] = round(Fraction(Decimal(value)) * 10 ** QUANTITIES[quantity].decimals)
-        except (InvalidOperation, ValueError, OverflowError) as error:
-            raise ConfigError(f"--expect {text}: expected a number in {QUANTITIES[quantity].display_unit or 'units'}, got {value!r}") from error
-    return found
-
-
 def _report(chosen: argparse.Namespace) -> int:
     library = load_profiles()
     profiles = [library.find(key) for key in chosen.profiles] or list(library.values())
@@ -293,7 +172,7 @@ def _report(chosen: argparse.Namespace) -> int:
 
 
 def _golden(chosen: argparse.Namespace) -> int:
-    profile = _profile(chosen.profile)
+    profile = chosen_profile(chosen.profile)
     pieces = [piece.data for piece in load_capture(chosen.capture)]
     section = of_capture(profile, pairwise(pieces), chosen.source)
     if chosen.out is None:
@@ -305,14 +184,5 @@ def _golden(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _profile(text: str) -> AnyProfile:
-    path = Path(text)
-    return load_profile(path) if path.suffix == ".yaml" else load_profiles().find(text)
-
-
 def _costs(profile: AnyProfile) -> list[dict[str, object]]:
     return [{"group": one.group, "period_s": one.period_s, "exchanges": one.exchanges, "seconds": round(one.seconds, 3)} for one in costs(profile)]
-
-
-def _check_dict(check: Check) -> dict[str, object]:
-    return {"where": check.where, "name": check.name, "state": check.state, "detail": check.detail, "log": list(check.log)}

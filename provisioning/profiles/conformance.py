@@ -13,16 +13,18 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 from edge_agent.drivers.access import Access
+from edge_agent.drivers.address import read_address
 from edge_agent.lines.clock import Clock, SystemClock
 from edge_agent.lines.line import Line
 from edge_agent.lines.port import open_port
+from edge_agent.lines.run_on import run_on
 from protocol.profile import AnyProfile
 from protocol.profile_items import RegisterItem
 from protocol.site_plan import Device, VirtualFault
 from protocol.site_plan import Line as LinePlan
 from provisioning.profiles.beyond import switched, told_and_remembered, told_what_to_do
 from provisioning.profiles.checks import Check, Conformance, State, Tell
-from provisioning.profiles.trial import Trial, Tried, differences, try_device
+from provisioning.profiles.trial import Trial, Tried, differences, timing_of, try_device
 from provisioning.profiles.virtual_line import SITE_TIMEZONE, VirtualLine, virtual_line
 
 SPOILT_ITEMS = 12  # read under each fault; a late reply costs seconds
@@ -87,6 +89,12 @@ def check_device(
     detail = "; ".join(wrong) or (f"{len(expected)} values agree" if expected else "give --expect QUANTITY=VALUE for what the display shows")
     _add(found, tell, iter([Check("device", "compared with the display", state, detail)]))
     return found
+
+
+def ask_address(profile: AnyProfile, line_plan: LinePlan, clock: Clock | None = None) -> str:
+    """The address of the only device on a line; raises what `read_address` raises."""
+    with _opened(line_plan, clock or SystemClock()) as line:
+        return run_on(line, read_address(profile), timing_of(profile))
 
 
 def _site_time(at_s: float) -> datetime:

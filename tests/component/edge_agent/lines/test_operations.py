@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from edge_agent.drivers.access import Access
+from edge_agent.drivers.address import write_address
 from edge_agent.drivers.baud import change_baud
 from edge_agent.drivers.clock import read_clock
 from edge_agent.drivers.events import read_events
@@ -28,6 +29,7 @@ from edge_agent.lines.run_on import run_on
 from edge_agent.lines.site_time import SiteTime
 from edge_agent.lines.worker import LineWorker
 from firmware_profiles.loader import load_profiles
+from protocol.errors import NoReply, UnexpectedReply, WireError
 from protocol.messages import Event
 from protocol.profile import AnyProfile
 from protocol.profile_logs import LoadRecords2007
@@ -101,6 +103,13 @@ def test_relay_is_switched_and_read_back(carry_out: Any, site: VirtualSite, prof
     on = carry_out(switch(profile, meter, "meter_reconnect", FACTORY, now))
 
     assert (on.outcome, site.truth("meter", "meter_relay_open")) == ("done", 0)
+
+
+def test_two_meters_that_answer_for_their_address_at_once_are_noticed_and_none_is_changed(carry_out: Any, profile: Any, meter: Device) -> None:
+    with pytest.raises((WireError, NoReply, UnexpectedReply)):
+        carry_out(write_address(profile, meter.address, "201600000017"))
+
+    assert carry_out(read_identity(profile, meter))["communication_address"] == meter.address
 
 
 def test_wrong_password_is_refused_and_nothing_moves(carry_out: Any, site: VirtualSite, profile: Any, meter: Device) -> None:

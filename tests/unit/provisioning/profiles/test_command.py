@@ -51,7 +51,7 @@ def test_check_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["acrel/adl400", "--port", "/dev/null"], "--address"),
+        (["acrel/adl400", "--port", "/dev/null"], "give --address"),
         (["acrel/adl4"], "near: acrel/adl400"),
         (["acrel/adl400", "--port", "/dev/null", "--address", "1", "--expect", "voltage_x=1"], "does not read"),
         (["acrel/adl400", "--port", "/dev/null", "--address", "1", "--expect", "voltage_a=high"], "expected a number"),
