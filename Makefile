@@ -6,7 +6,7 @@ PORT ?=
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-timescale check bench faults fuzz smoke docs format clean
+.PHONY: help demo test test-timescale check lint bench faults fuzz smoke docs format clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -15,13 +15,15 @@ demo: ## a whole campus on this machine: make demo [SITE=plan.yaml] [PORT=8080] 
 	@$(PYTHON) scripts/setup.py demo
 	@exec $(PY) -m provisioning rehearse --site $(SITE) --data $(DATA) $(if $(PORT),--port $(PORT))
 
-check: ## format, lint, strict types, unit tests
+check: lint ## format, lint, strict types, unit tests
+	$(PY) -m pytest tests/unit
+
+lint: ## format, lint, strict types
 	@$(PYTHON) scripts/setup.py check
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m mypy --strict scripts
-	$(PY) -m pytest tests/unit
 
 test: ## every test: unit, component, end to end
 	@$(PYTHON) scripts/setup.py test

@@ -40,7 +40,8 @@ def start_worker(line: Line) -> LineWorker:
     """A worker whose queue is never empty: every group of every device is due every second. Readings go nowhere."""
     profiles = dict(load_profiles().profiles)
     meter = profiles[METER]
-    profiles[METER] = meter.model_copy(update={"items": tuple(item for item in meter.items if item.quantity in _SET_A), "blocks": ()})
+    only = {"items": tuple(item for item in meter.items if item.quantity in _SET_A), "blocks": (), "freezes": (), "events": (), "clock": None}
+    profiles[METER] = meter.model_copy(update=only)
 
     def publish(_: Sequence[Reading]) -> None:
         """A bench of the line, not of the disk."""

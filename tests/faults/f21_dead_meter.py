@@ -58,7 +58,8 @@ def _poll(site: Site, seconds: float, dead: int, sick: set[str]) -> tuple[list[R
     """Read as fast as the line lets: everything read, and the median cycle of the meters that are well, from when the dead are known."""
     profiles = dict(load_profiles().profiles)
     meter = profiles[_METER]
-    profiles[_METER] = meter.model_copy(update={"items": tuple(item for item in meter.items if item.quantity == _REGISTER), "blocks": ()})
+    only = {"items": tuple(item for item in meter.items if item.quantity == _REGISTER), "blocks": (), "freezes": (), "events": (), "clock": None}
+    profiles[_METER] = meter.model_copy(update=only)
     devices = tuple(device.model_copy(update={"poll_s": dict.fromkeys(meter.groups, 1)}) for device in site.line.devices)
     heard: list[tuple[float, Reading]] = []
     lock = threading.Lock()
