@@ -68,6 +68,7 @@ def _add_rehearse(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     rehearse.add_argument("--host", default="127.0.0.1", help="address the web page is served on (default: %(default)s, this machine only)")
     rehearse.add_argument("--port", type=_port, help="port of the web page (default: 8080, or the next free one)")
     rehearse.add_argument("--gateways", type=_positive, metavar="N", help="start only the first N gateways' agents and lines")
+    rehearse.add_argument("--reports-every", type=_positive, default=60, metavar="S", help="pace of meters that report by themselves (default: 60)")
     rehearse.add_argument("--unattended", action="store_true", help="print machine-readable lines (JSON) for scripts beside the progress")
     rehearse.set_defaults(run=_rehearse)
 
@@ -75,7 +76,7 @@ def _add_rehearse(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 def _rehearse(chosen: argparse.Namespace) -> int:
     from provisioning.rehearse.supervisor import Options, rehearse
 
-    options = Options(chosen.site, chosen.data or _default_data(), chosen.host, chosen.port, chosen.gateways, chosen.unattended)
+    options = Options(chosen.site, chosen.data or _default_data(), chosen.host, chosen.port, chosen.gateways, chosen.unattended, chosen.reports_every)
     return rehearse(options, sys.stdout)
 
 

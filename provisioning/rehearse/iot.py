@@ -13,27 +13,30 @@ from provisioning.rehearse.broker import write_secret
 from provisioning.rehearse.folder import Folder
 from provisioning.rehearse.settings_files import BrokerAccess, IotWays
 
-EVERY_S = 60  # a demonstration cannot wait a day for a report
 _PAST_DAYS = 2  # played once, before the first report of now
 
 
 @dataclass(frozen=True, slots=True)
 class IotGround:
-    """What the reporting devices of a plan need. `passwords`: file with the accounts at the broker of those that report by MQTT."""
+    """What the reporting devices of a plan need. `passwords`: file with the accounts at the broker of those that report by MQTT.
+
+    `every_s`: how often each reports here; a demonstration cannot wait a day for one.
+    """
 
     devices: tuple[ReportingDevice, ...]
     ways: IotWays
     passwords: Path
+    every_s: int
 
     @property
     def told(self) -> str:
         """For the person in front of the console."""
         expected = sorted({device.expects_every_h for device in self.devices})
         hours = f"{expected[0]} h" if len(expected) == 1 else f"{expected[0]} to {expected[-1]} h"
-        return f"{len(self.devices)} meters report by themselves, every {EVERY_S} s here; on a real site they sleep {hours} between reports"
+        return f"{len(self.devices)} meters report by themselves, every {self.every_s} s here; on a real site they sleep {hours} between reports"
 
 
-def iot_ground(plan: SitePlan, folder: Folder) -> IotGround | None:
+def iot_ground(plan: SitePlan, folder: Folder, every_s: int) -> IotGround | None:
     """Make keys and choose ports, once for a folder; None for a plan without such meters."""
     devices = plan.reporting_devices
     if not devices:
@@ -46,7 +49,7 @@ def iot_ground(plan: SitePlan, folder: Folder) -> IotGround | None:
     folder.token.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     secrets_dir.mkdir(mode=0o700, exist_ok=True)
     write_secret(passwords, accounts)
-    return IotGround(devices, IotWays(secrets_dir, tcp, udp), passwords)
+    return IotGround(devices, IotWays(secrets_dir, tcp, udp), passwords, every_s)
 
 
 def mqtt_users(devices: Sequence[ReportingDevice]) -> list[str]:
@@ -55,10 +58,10 @@ def mqtt_users(devices: Sequence[ReportingDevice]) -> list[str]:
 
 
 def player(ground: IotGround, site: Path, folder: Folder, address: str, broker: BrokerAccess) -> tuple[str, ...]:
-    """The command that plays the meters from now on, one report each every EVERY_S. `address`: of central."""
+    """The command that plays the meters from now on, at the ground's pace. `address`: of central."""
     ways = ground.ways
     command = [sys.executable, "-m", "provisioning.virtual.iot", str(site)]
-    command += ["--days", str(_PAST_DAYS), "--every-s", str(EVERY_S), "--state", str(folder.root / "virtual" / "iot-meters.json")]
+    command += ["--days", str(_PAST_DAYS), "--every-s", str(ground.every_s), "--state", str(folder.root / "virtual" / "iot-meters.json")]
     command += [
         "--url",
         address,

@@ -35,7 +35,10 @@ _MAX_DEATHS_AT_START = 3  # a program that dies this often before it is ready wi
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `provision rehearse` was asked for. `gateways`: how many agents to start at most, None for all of the plan."""
+    """What `provision rehearse` was asked for. `gateways`: how many agents to start at most, None for all of the plan.
+
+    `reports_every_s`: pace of the meters that report by themselves.
+    """
 
     site: Path
     data: Path
@@ -43,6 +46,7 @@ class Options:
     port: int | None = None
     gateways: int | None = None
     unattended: bool = False
+    reports_every_s: int = 60
 
 
 class _Stopped(Exception):  # a request of the user, no error
@@ -108,7 +112,7 @@ class _Rehearsal:
         plan = self._plan(load_profiles().profiles)
         step("plan", f"{plan.site.name.en}: {len(plan.gateways)} gateways, {sum(1 for _ in plan.placed())} devices")
         chosen = [gateway.id for gateway in plan.gateways][: self._options.gateways]
-        iot = iot_ground(plan, self._folder)
+        iot = iot_ground(plan, self._folder, self._options.reports_every_s)
         access = self._start_broker([CENTRAL_USER, *chosen, *mqtt_users(plan.reporting_devices)])
         step("broker", f"mosquitto on {_LOOPBACK}:{access[CENTRAL_USER].port}")
         plan_text = self._start_virtual_site(chosen)

@@ -56,6 +56,8 @@ class Demo:
             "--port",
             str(self.port),
             "--unattended",
+            "--reports-every",
+            "15",
         ]
         self.lines.clear()
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)

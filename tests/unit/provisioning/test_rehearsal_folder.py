@@ -69,7 +69,7 @@ def test_central_settings_are_what_central_reads():
 def test_meters_that_report_by_themselves_get_keys_ports_and_accounts_once(tmp_path):
     plan = parse_site_plan(DEMO.read_text(encoding="utf-8"), "demo.yaml")
     with owned(tmp_path, print) as (folder, _):
-        ground = iot_ground(plan, folder)
+        ground = iot_ground(plan, folder, 60)
         key = ground.ways.secrets_dir / "demo.key"
         secret = key.read_text(encoding="utf-8")
         settings = central_settings_of(central_settings(tmp_path, BROKER, "127.0.0.1", 8080, ground.ways), "central.toml", Path("/"), {})
@@ -80,7 +80,7 @@ def test_meters_that_report_by_themselves_get_keys_ports_and_accounts_once(tmp_p
         assert (settings.iot.mqtt, settings.iot.secrets_dir) == (True, ground.ways.secrets_dir)
         assert (settings.iot.tcp_port, settings.iot.udp_port) == (ground.ways.tcp_port, ground.ways.udp_port)
         assert secret.strip() not in " ".join(player(ground, DEMO, folder, "http://127.0.0.1:8080", BROKER))
-        assert iot_ground(plan, folder) == ground
+        assert iot_ground(plan, folder, 60) == ground
         assert key.read_text(encoding="utf-8") == secret
 
 
@@ -88,7 +88,7 @@ def test_a_plan_without_such_meters_opens_no_way_in(tmp_path):
     plan = parse_site_plan(DEMO.read_text(encoding="utf-8"), "demo.yaml")
     without: SitePlan = plan.model_copy(update={"reporting_devices": ()})
     with owned(tmp_path, print) as (folder, _):
-        assert iot_ground(without, folder) is None
+        assert iot_ground(without, folder, 60) is None
 
     assert "[iot]" not in central_settings(tmp_path, BROKER, "127.0.0.1", 8080)
 
