@@ -49,6 +49,10 @@ class Quantity:
         """Return a base-unit value in `display_unit`, exactly (no float)."""
         return Decimal(value).scaleb(-self.decimals)
 
+    def shown(self, value: int) -> str:
+        """Return a base-unit value as people read it, with its unit."""
+        return f"{self.display(value)} {self.display_unit}".rstrip()
+
 
 # Factor to the base unit, per unit text a profile may use. Exact; a profile with another unit is refused.
 UNIT_FACTORS: MappingProxyType[tuple[str, str], Fraction] = MappingProxyType(

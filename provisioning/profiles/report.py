@@ -68,15 +68,9 @@ def _row(profile: AnyProfile, quantity: str, seen: Sequence[dict[str, int]]) -> 
         "quantity": quantity,
         "zh": spec.name_zh,
         "en": spec.name_en,
-        "shown": [shown(quantity, values.get(quantity)) for values in seen],
+        "shown": [spec.shown(values[quantity]) if quantity in values else "—" for values in seen],
         "step": _step(item.factor(), spec.base_unit),
     }
-
-
-def shown(quantity: str, value: int | None) -> str:
-    """A value as people read it."""
-    spec = QUANTITIES[quantity]
-    return "—" if value is None else f"{spec.display(value)} {spec.display_unit}".rstrip()
 
 
 def _step(factor: Fraction, unit: str) -> str:

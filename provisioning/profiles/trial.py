@@ -8,20 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
 
+from edge_agent.drivers.asking import replies_to
 from edge_agent.drivers.driver import Driver, driver_for, refusal_lasts
 from edge_agent.drivers.plan import Memory, Request, answered, plan, refused
-from edge_agent.lines.exchange import ExchangeTiming, RawFrame, Transaction
+from edge_agent.lines.exchange import ExchangeTiming, RawFrame
 from edge_agent.lines.line import Line
+from edge_agent.lines.run_on import run_on
 from edge_agent.lines.timeouts import TD_MAX_S
 from protocol.errors import CampusError, DeviceRefused, LineError, NoReply
 from protocol.profile import AnyProfile
 from protocol.profile_items import AnyItem
 from protocol.site_plan import Device
 
-TRIES = 4  # of a request the line spoilt; silence is believed the second time
-_SILENT_TRIES = 2
+ROUNDS = 2  # silence is believed after the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,6 @@ class Tried:
     bad: tuple[str, ...] = ()
     error: str | None = None
     refused: bool = False
-    td_s: float | None = None
 
     @property
     def frames_received(self) -> bool:
@@ -99,35 +98,22 @@ def differences(values: Mapping[str, int], truth: Mapping[str, int], items: Iter
 
 
 def _once(driver: Driver, request: Request, line: Line) -> Tried:
-    """One request with its follow-ups; tried again when the line spoilt it."""
+    """One request with its follow-ups; the procedure tries each exchange twice, and what the line spoilt even then is tried once more."""
     error: CampusError | None = None
-    for number in range(1, TRIES + 1):
+    for _ in range(ROUNDS):
         before = line.raw_frames()[-1:]
         try:
-            replies, td_s = _exchanges(driver, request, line)
-            decoded = driver.decode(request, replies)
-            return Tried(request, _since(line, before), decoded.values, decoded.bad, td_s=td_s)
+            decoded = driver.decode(request, run_on(line, replies_to(driver, request), timing_of(driver.profile)))
+            return Tried(request, _since(line, before), decoded.values, decoded.bad)
         except DeviceRefused as told:
             return Tried(request, _since(line, before), error=told.message, refused=refusal_lasts(told))
         except LineError:
             raise
+        except NoReply as told:
+            return Tried(request, _since(line, before), error=told.message)
         except CampusError as told:
             error = told
-            if isinstance(told, NoReply) and number >= _SILENT_TRIES:
-                break
-    frames = _since(line, before)
-    return Tried(request, frames, error=error.message if isinstance(error, NoReply) else str(error))
-
-
-def _exchanges(driver: Driver, request: Request, line: Line) -> tuple[list[Any], float | None]:
-    replies: list[Any] = []
-    td_s: float | None = None
-    transaction: Transaction[Any] | None
-    while (transaction := driver.transaction(request, replies)) is not None:
-        exchange = line.exchange(transaction, timing_of(driver.profile))
-        replies.append(exchange.reply)
-        td_s = exchange.td_s if td_s is None else td_s
-    return replies, td_s
+    return Tried(request, _since(line, before), error=str(error))
 
 
 def timing_of(profile: AnyProfile) -> ExchangeTiming:

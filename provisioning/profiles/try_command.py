@@ -17,12 +17,13 @@ from firmware_profiles.loader import load_profile, load_profiles
 from protocol.errors import CampusError, ConfigError
 from protocol.profile import AnyProfile
 from protocol.quantities import QUANTITIES
-from protocol.site_plan import Device, Line, SerialPort, TcpClientPort
+from protocol.site_plan import Device, Line
+from provisioning.port_text import port_of
 from provisioning.profiles.budget import costs, usual_address
 from provisioning.profiles.checks import Check, Conformance
 from provisioning.profiles.conformance import Orders, ask_address, check_device, check_virtual
 from provisioning.profiles.golden import of_trial
-from provisioning.profiles.report import report_page, shown
+from provisioning.profiles.report import report_page
 
 Commands = argparse._SubParsersAction
 PASSWORD = "CE_METER_PASSWORD"  # noqa: S105  the name of a variable, not what it holds
@@ -119,19 +120,16 @@ def _in_words(check: Check) -> str:
     words = []
     for part in check.detail.split(", "):
         quantity, equals, value = part.partition(" = ")
-        words.append(f"{quantity} = {shown(quantity, int(value))}" if equals and quantity in QUANTITIES else part)
+        words.append(f"{quantity} = {QUANTITIES[quantity].shown(int(value))}" if equals and quantity in QUANTITIES else part)
     return ", ".join(words)
 
 
 def _line(chosen: argparse.Namespace, profile: AnyProfile, device: Device | None = None) -> Line:
     serial = profile.serial
-    host, colon, port = chosen.port.rpartition(":")
-    tcp = bool(colon) and port.isdigit() and "/" not in host
-    where = TcpClientPort(kind="tcp_client", host=host, port=int(port)) if tcp else SerialPort(kind="serial", path=chosen.port)
     return Line.model_validate(
         {
             "id": "bench",
-            "port": where,
+            "port": port_of(chosen.port),
             "baud": chosen.baud or serial.baud,
             "data_bits": serial.data_bits,
             "parity": chosen.parity or serial.parity,

@@ -14,8 +14,9 @@ from firmware_profiles.loader import load_profiles
 from protocol.errors import ConfigError
 from protocol.profile import AnyProfile, ProfileModbus
 from protocol.quantities import QUANTITIES
-from protocol.site_plan import Line, LinePort, SerialPort, TcpClientPort
+from protocol.site_plan import Line
 from protocol.wire.wirelog import Comment, Entry, Received, Sent, render
+from provisioning.port_text import port_of
 from provisioning.sniff.capture import Piece, load_capture
 from provisioning.sniff.dissect import Dissector, Heard
 from provisioning.sniff.listen import listen
@@ -73,18 +74,9 @@ def _pieces(chosen: argparse.Namespace) -> Iterable[Piece | None]:
     path = Path(chosen.source)
     if path.is_file():
         return load_capture(path)
-    line = Line.model_validate({"id": "sniff", "port": _port(chosen.source), "baud": chosen.baud, "parity": chosen.parity})
+    line = Line.model_validate({"id": "sniff", "port": port_of(chosen.source), "baud": chosen.baud, "parity": chosen.parity})
     sys.stderr.write(f"listening to {chosen.source} for {chosen.seconds:g} s ({chosen.baud} 8{chosen.parity}1); nothing is sent\n")
     return listen(open_port(line), chosen.seconds)
-
-
-def _port(source: str) -> LinePort:
-    host, colon, port = source.rpartition(":")
-    if colon and port.isdigit() and "/" not in host:
-        return TcpClientPort(kind="tcp_client", host=host, port=int(port))
-    if not Path(source).exists():
-        raise ConfigError(f"{source}: expected a serial port, HOST:PORT of a serial server, or a capture file; there is nothing of that name")
-    return SerialPort(kind="serial", path=source)
 
 
 def _units(texts: Iterable[str], profiles: Mapping[str, AnyProfile]) -> dict[int, ProfileModbus]:
@@ -102,14 +94,9 @@ def _sentence(heard: Heard) -> str:
     at = f"{datetime.fromtimestamp(heard.at_s).astimezone():%H:%M:%S.%f} " if heard.at_s is not None else ""
     arrow = {"master": "->", "device": "<-"}.get(heard.speaker, "??")
     shown = heard.data[:_SHOWN_BYTES].hex(" ").upper() + (" …" if len(heard.data) > _SHOWN_BYTES else "")
-    values = "".join(f"\n{'':16}{quantity} = {_shown(quantity, value)}" for quantity, value in heard.values)
+    values = "".join(f"\n{'':16}{quantity} = {QUANTITIES[quantity].shown(value)}" for quantity, value in heard.values)
     who = f"{heard.protocol} {heard.address} " if heard.protocol else ""
     return f"{at}{arrow} {who}{heard.what}   [{shown}]{values}\n"
-
-
-def _shown(quantity: str, value: int) -> str:
-    spec = QUANTITIES[quantity]
-    return f"{spec.display(value)} {spec.display_unit}".rstrip()
 
 
 def _as_dict(heard: Heard) -> dict[str, object]:

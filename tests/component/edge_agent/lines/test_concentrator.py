@@ -1,4 +1,7 @@
-"""Lines behind a concentrator, over real sockets: a terminal that says what public captures say, and virtual ones with meters behind them."""
+"""Lines behind a concentrator, over real sockets: a terminal that says what public captures say, and virtual ones with meters behind them.
+
+Size: one virtual concentrator with its meters serves every case.
+"""
 
 from __future__ import annotations
 

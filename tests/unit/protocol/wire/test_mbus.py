@@ -1,3 +1,8 @@
+"""M-Bus frames, requests and answers, against published telegrams.
+
+Size: one set of telegrams serves frames, decoder and data alike.
+"""
+
 from __future__ import annotations
 
 from fractions import Fraction
