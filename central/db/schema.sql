@@ -30,6 +30,14 @@ begin
     select s.packed_before, s.kept_from into packed_before, kept_from from storage_state as s;
 end $$;
 
+CREATE FUNCTION public.in_scope(of_place text, scope text[]) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    select scope is null or exists (select from place_within as w where w.place = of_place and w.above = any(scope))
+$$;
+
+COMMENT ON FUNCTION public.in_scope(of_place text, scope text[]) IS 'whether a place lies in a scope: null is the whole site, else places with everything below them';
+
 CREATE FUNCTION public.newest_reading(id bigint) RETURNS TABLE(measured_at timestamp with time zone, value bigint, quality smallint)
     LANGUAGE sql STABLE
     AS $$
@@ -72,6 +80,27 @@ $$;
 
 COMMENT ON FUNCTION public.packed_between(ids bigint[], from_at timestamp with time zone, to_at timestamp with time zone) IS 'the packed part of readings_between';
 
+CREATE FUNCTION public.place_within_follows() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+    if tg_op = 'UPDATE' then
+        if new.parent is not distinct from old.parent then
+            return null;
+        end if;
+        -- the places below keep what is between them and here, and get new places above
+        delete from place_within where place in (select place from place_within where above = new.code)
+            and above in (select above from place_within where place = new.code and above <> new.code);
+    else
+        insert into place_within (place, above) values (new.code, new.code) on conflict do nothing;
+    end if;
+    insert into place_within (place, above)
+        select b.place, u.above from place_within as b cross join place_within as u
+        where b.above = new.code and u.place = new.parent
+        on conflict do nothing;
+    return null;
+end $$;
+
 CREATE FUNCTION public.readings_between(ids bigint[], from_at timestamp with time zone, to_at timestamp with time zone) RETURNS TABLE(series_id bigint, measured_at timestamp with time zone, value bigint, quality smallint)
     LANGUAGE sql STABLE
     AS $$
@@ -112,9 +141,13 @@ CREATE TABLE public.account (
     password_hash text NOT NULL,
     disabled_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
+    places text[],
     CONSTRAINT account_name_check CHECK (((name = lower(name)) AND ((length(name) >= 2) AND (length(name) <= 40)))),
+    CONSTRAINT account_places_check CHECK (((cardinality(places) >= 1) AND (cardinality(places) <= 200))),
     CONSTRAINT account_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'operator'::text, 'viewer'::text])))
 );
+
+COMMENT ON COLUMN public.account.places IS 'null: the whole site; else these places and everything below them';
 
 ALTER TABLE public.account ALTER COLUMN account_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.account_account_id_seq
@@ -166,7 +199,9 @@ CREATE TABLE public.api_token (
     permissions text[] NOT NULL,
     created_at timestamp with time zone NOT NULL,
     revoked_at timestamp with time zone,
-    CONSTRAINT api_token_name_check CHECK (((length(name) >= 1) AND (length(name) <= 60)))
+    places text[],
+    CONSTRAINT api_token_name_check CHECK (((length(name) >= 1) AND (length(name) <= 60))),
+    CONSTRAINT api_token_places_check CHECK (((cardinality(places) >= 1) AND (cardinality(places) <= 200)))
 );
 
 ALTER TABLE public.api_token ALTER COLUMN api_token_id ADD GENERATED ALWAYS AS IDENTITY (
@@ -844,6 +879,8 @@ CREATE TABLE public.one_time_link (
     created_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     used_at timestamp with time zone,
+    places text[],
+    CONSTRAINT one_time_link_places_check CHECK (((cardinality(places) >= 1) AND (cardinality(places) <= 200))),
     CONSTRAINT one_time_link_role_check CHECK ((role = ANY (ARRAY['admin'::text, 'operator'::text, 'viewer'::text])))
 );
 
@@ -888,6 +925,13 @@ CREATE TABLE public.place_month (
 WITH (fillfactor='70');
 
 COMMENT ON COLUMN public.place_month.points_s IS 'seconds there are to be known: points times length, summed over the days; known_s of them are';
+
+CREATE TABLE public.place_within (
+    place text NOT NULL,
+    above text NOT NULL
+);
+
+COMMENT ON TABLE public.place_within IS 'derived from place.parent by triggers: each place with itself and every place above it, so that "below here" is one join';
 
 CREATE TABLE public.point_position (
     point text NOT NULL,
@@ -1314,6 +1358,9 @@ ALTER TABLE ONLY public.place_month
 ALTER TABLE ONLY public.place
     ADD CONSTRAINT place_pkey PRIMARY KEY (code);
 
+ALTER TABLE ONLY public.place_within
+    ADD CONSTRAINT place_within_pkey PRIMARY KEY (place, above);
+
 ALTER TABLE ONLY public.point_position
     ADD CONSTRAINT point_position_once EXCLUDE USING gist (point WITH =, daterange(valid_from, valid_to) WITH &&);
 
@@ -1424,6 +1471,8 @@ CREATE INDEX place_parent ON public.place USING btree (parent);
 
 CREATE INDEX place_search ON public.place USING gin ((((((code || ' '::text) || name_zh) || ' '::text) || lower(name_en))) public.gin_trgm_ops);
 
+CREATE INDEX place_within_above ON public.place_within USING btree (above);
+
 CREATE INDEX point_position_place ON public.point_position USING btree (place);
 
 CREATE INDEX quarantine_waiting ON public.quarantine USING btree (received_at) WHERE (replayed_at IS NULL);
@@ -1449,6 +1498,8 @@ CREATE TRIGGER closed_figure_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON 
 CREATE TRIGGER closed_place_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.closed_place FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
 CREATE TRIGGER iot_report_append_only BEFORE UPDATE OR TRUNCATE ON public.iot_report FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+CREATE TRIGGER place_within_follows AFTER INSERT OR UPDATE OF parent ON public.place FOR EACH ROW EXECUTE FUNCTION public.place_within_follows();
 
 CREATE TRIGGER ratio_correction_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON public.ratio_correction FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
 
@@ -1550,6 +1601,12 @@ ALTER TABLE ONLY public.place_month
 
 ALTER TABLE ONLY public.place
     ADD CONSTRAINT place_parent_fkey FOREIGN KEY (parent) REFERENCES public.place(code);
+
+ALTER TABLE ONLY public.place_within
+    ADD CONSTRAINT place_within_above_fkey FOREIGN KEY (above) REFERENCES public.place(code);
+
+ALTER TABLE ONLY public.place_within
+    ADD CONSTRAINT place_within_place_fkey FOREIGN KEY (place) REFERENCES public.place(code);
 
 ALTER TABLE ONLY public.point_position
     ADD CONSTRAINT point_position_place_fkey FOREIGN KEY (place) REFERENCES public.place(code);

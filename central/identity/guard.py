@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 from central.context import Central
 from central.identity import audit, cookies, csrf
 from central.identity.permissions import PERMISSIONS, ROLES
+from central.identity.scope import About, Scope, check_in_scope
 from central.identity.sessions import find_session
 from central.identity.tokens import find_token
 from protocol.errors import ConfigError, NotSignedIn, Refused
@@ -22,14 +23,22 @@ from protocol.errors import ConfigError, NotSignedIn, Refused
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: an account's name, or `token:<name>` for a program."""
+    """Who asks: an account's name, or `token:<name>` for a program. `scope`: the places it may see with everything below them, None for the whole
+    site. `account_id`: None for a program.
+    """
 
     name: str
     permissions: frozenset[str]
+    scope: Scope = None
+    account_id: int | None = None
 
 
-def require(permission: str) -> Callable[..., Principal]:
-    """Return a dependency that yields the Principal, or raises NotSignedIn or Refused. Raise ConfigError for a permission nobody can hold."""
+def require(permission: str, about: About = About.SITE, name: str = "code") -> Callable[..., Principal]:
+    """Return a dependency that yields the Principal, or raises NotSignedIn, Refused, or NotFound for what lies outside the asker's scope.
+
+    `about`: what the path (or query) parameter `name` names; an absent query parameter names the whole site. By default the route is about the
+    whole site, which is refused to who may see a part of it. Raise ConfigError for a permission nobody can hold.
+    """
     if permission not in PERMISSIONS:
         raise ConfigError(f"route asks for unknown permission {permission!r}; known are {', '.join(sorted(PERMISSIONS))}")
 
@@ -38,10 +47,23 @@ def require(permission: str) -> Callable[..., Principal]:
         if permission not in principal.permissions:
             _note_refusal(request, principal, permission)
             raise Refused(f"{principal.name} may not do this: it needs the permission {permission}", problem="forbidden", permission=permission)
+        if principal.scope is not None and about is not About.OWN:
+            _check_scope(request, principal, about, name)
         return principal
 
-    guard.permission = permission  # type: ignore[attr-defined]  # a test walks all routes and looks for it
+    guard.permission, guard.about = permission, about  # type: ignore[attr-defined]  # tests walk all routes and look for them
     return guard
+
+
+def _check_scope(request: Request, principal: Principal, about: About, name: str) -> None:
+    code = str(request.path_params.get(name) or request.query_params.get(name) or "")
+    if about is About.SITE or not code:
+        _note_refusal(request, principal, "whole site")
+        message = f"{principal.name} may see a part of the site only, and this is about all of it; ask for one of your places instead"
+        raise Refused(message, problem="whole_site")
+    central: Central = request.app.state.central
+    with central.pool.connection() as conn:
+        check_in_scope(conn, principal.scope, about, code)
 
 
 def identify(request: Request, sent_csrf: str) -> Principal:
@@ -65,7 +87,7 @@ def session_principal(request: Request, secret: str | None, touch: bool = True) 
     central: Central = request.app.state.central
     with central.pool.connection() as conn:
         session = find_session(conn, secret, central.clock(), touch)
-    return Principal(session.name, ROLES[session.role]) if session else None
+    return Principal(session.name, ROLES[session.role], session.scope, session.account_id) if session else None
 
 
 def _token_principal(request: Request, secret: str) -> Principal:
@@ -74,7 +96,7 @@ def _token_principal(request: Request, secret: str) -> Principal:
         token = find_token(conn, secret)
     if token is None:
         raise NotSignedIn("the bearer token is unknown or revoked", problem="bad_token")
-    return Principal(f"token:{token.name}", token.permissions)
+    return Principal(f"token:{token.name}", token.permissions, token.scope)
 
 
 def _note_refusal(request: Request, principal: Principal, permission: str) -> None:

@@ -14,7 +14,7 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
-_VIEW = frozenset({"metering.read", "fleet.read", "reports.read"})
+_VIEW = frozenset({"metering.read", "fleet.read", "reports.read", "alarms.read"})
 _OPERATE = frozenset(
     {
         "metering.manage",  # replace meters, correct installations

@@ -53,7 +53,7 @@ insert into web_session (token_digest, account_id, created_at, last_seen_at, end
 values (%(token_digest)s, %(account_id)s, to_timestamp(%(now)s), to_timestamp(%(now)s), to_timestamp(%(now)s + %(absolute_s)s));
 
 -- name: live_session
-select a.name, a.role, s.last_seen_at < to_timestamp(%(now)s - %(touch_s)s)
+select a.account_id, a.name, a.role, a.places, s.last_seen_at < to_timestamp(%(now)s - %(touch_s)s)
 from web_session as s join account as a using (account_id)
 where s.token_digest = %(token_digest)s and s.ends_at > to_timestamp(%(now)s)
   and s.last_seen_at > to_timestamp(%(now)s - %(idle_s)s) and a.disabled_at is null;
@@ -73,14 +73,14 @@ delete from web_session where account_id = %(account_id)s and (
     or token_digest in (select token_digest from web_session where account_id = %(account_id)s order by created_at desc, token_digest offset %(keep)s));
 
 -- name: add_token
-insert into api_token (name, token_digest, permissions, created_at)
-values (%(name)s, %(token_digest)s, %(permissions)s, to_timestamp(%(now)s)) on conflict (name) where revoked_at is null do nothing returning api_token_id;
+insert into api_token (name, token_digest, permissions, created_at, places)
+values (%(name)s, %(token_digest)s, %(permissions)s, to_timestamp(%(now)s), %(places)s::text[]) on conflict (name) where revoked_at is null do nothing returning api_token_id;
 
 -- name: live_token
-select name, permissions, created_at from api_token where token_digest = %(token_digest)s and revoked_at is null;
+select name, permissions, created_at, places from api_token where token_digest = %(token_digest)s and revoked_at is null;
 
 -- name: live_tokens
-select name, permissions, created_at from api_token where revoked_at is null order by name;
+select name, permissions, created_at, places from api_token where revoked_at is null order by name;
 
 -- name: revoke_token
 update api_token set revoked_at = to_timestamp(%(now)s) where name = %(name)s and revoked_at is null returning api_token_id;
@@ -119,3 +119,15 @@ select audit_id, at, actor, action, target, details from audit
 where (%(before)s::bigint is null or audit_id < %(before)s)
   and (%(q)s::text is null or actor ilike %(q)s or action ilike %(q)s or target ilike %(q)s)
 order by audit_id desc limit %(limit)s;
+
+-- name: place_in_scope
+select in_scope(%(code)s, %(scope)s::text[]);
+
+-- name: device_in_scope
+select in_scope(place, %(scope)s::text[]) from device where code = %(code)s;
+
+-- name: point_in_scope
+select bool_or(in_scope(place, %(scope)s::text[])) from point_position where point = %(code)s and valid_to = 'infinity';
+
+-- name: gateway_in_scope
+select in_scope(place, %(scope)s::text[]) from gateway where code = %(code)s;

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from central.db.pool import Connection
 from central.db.statements import load_statements
 from central.identity.permissions import Role
+from central.identity.scope import Scope
 from central.identity.secret import digest, new_secret
 
 _SQL = load_statements("central.identity")
@@ -18,10 +19,12 @@ _TOUCH_S = 60.0  # writing "last seen" at every request would make every page a 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Whose live session it is."""
+    """Whose live session it is, and what they may see."""
 
+    account_id: int
     name: str
     role: Role
+    scope: Scope
 
 
 def open_session(conn: Connection, account_id: int, now: float, replaces: str | None = None) -> str:
@@ -43,10 +46,10 @@ def find_session(conn: Connection, secret: str, now: float, touch: bool = True) 
     row = conn.execute(_SQL["live_session"], {**key, "idle_s": IDLE_S, "touch_s": _TOUCH_S}).fetchone()
     if row is None:
         return None
-    name, role, stale = row
+    account_id, name, role, scope, stale = row
     if touch and stale:
         conn.execute(_SQL["touch_session"], key)
-    return Session(name, Role(role))
+    return Session(account_id, name, Role(role), scope)
 
 
 def end_session(conn: Connection, secret: str) -> None:

@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 import central.web
-from central.web.translations import Language, choose_language, load_translations
+from central.web.translations import Language, catalogues, choose_language, load_translations
 
 WEB = Path(central.web.__file__).parent
 TEMPLATES = sorted((WEB / "templates").glob("*.html"))
@@ -19,19 +20,26 @@ _CHINESE = re.compile(r"[\u3000-\u9fff]")
 
 
 def used() -> set[str]:
-    """Message ids the templates ask for."""
-    found = extract_from_dir(WEB / "templates", [("**.html", "jinja2")], {"**.html": {"newstyle_gettext": "true"}})
+    """Message ids that templates ask for, and those that code marks with N_."""
+    found = list(extract_from_dir(WEB / "templates", [("**.html", "jinja2")], {"**.html": {"newstyle_gettext": "true"}}))
+    found += list(extract_from_dir(WEB.parent, [("**.py", "python")], keywords={"N_": None}))
     return {message[0] if isinstance(message, tuple) else message for _, _, message, _, _ in found}
 
 
 def catalogue(language: Language) -> dict[str, tuple[str, ...]]:
-    """Message id -> its translations."""
-    with (WEB / "locale" / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
-        entries = [message for message in read_po(file, locale=language) if message.id]
+    """Message id -> its translations, of all the language's files."""
+    entries = [message for path in catalogues(language) for message in entries_of(path, language)]
+    assert len({message.id for message in entries}) == len(entries), "a text stands in two catalogues"
     return {
         (entry.id[0] if isinstance(entry.id, tuple) else entry.id): (entry.string if isinstance(entry.string, tuple) else (entry.string,))
         for entry in entries
     }
+
+
+def entries_of(path: Path, language: Language) -> list[Message]:
+    """One file's messages without its header."""
+    with path.open("rb") as file:
+        return [message for message in read_po(file, locale=language.value) if message.id]
 
 
 @pytest.mark.parametrize("language", list(Language))
