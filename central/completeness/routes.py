@@ -12,13 +12,19 @@ from central.completeness.days import MAX_ROWS, By, completeness
 from central.completeness.hours import Profiles, series_hours
 from central.completeness.model import Completeness, SeriesHours
 from central.context import Central
+from central.db.pool import Connection
 from central.fleet.gaps import GapRow, SequenceView, gateway_sequence, list_gaps
 from central.fleet.gateways import get_gateway
 from central.identity.guard import Principal, require
+from central.identity.scope import About, Scope, check_in_scope
 from central.metering.model import Page
+from central.metering.tree import place_exists
+from protocol.errors import Refused
 
-Reader = Annotated[Principal, Depends(require("metering.read"))]
-FleetReader = Annotated[Principal, Depends(require("fleet.read"))]
+Reader = Annotated[Principal, Depends(require("metering.read", About.OWN))]
+DeviceReader = Annotated[Principal, Depends(require("metering.read", About.DEVICE))]
+GatewayReader = Annotated[Principal, Depends(require("fleet.read", About.GATEWAY))]
+GapReader = Annotated[Principal, Depends(require("fleet.read", About.GATEWAY, "gateway"))]
 Code = Annotated[str, Query(max_length=64)]
 _DAY_MS = 86_400_000
 
@@ -51,19 +57,22 @@ def router(central: Central, profiles: Profiles) -> APIRouter:
 def _readings(api: APIRouter, central: Central, profiles: Profiles) -> None:
     @api.get("/completeness")
     def day_completeness(
-        _: Reader,
+        who: Reader,
         day: date | None = None,
         by: By = By.SITE,
         within: Code | None = None,
         offset: Annotated[int, Query(ge=0)] = 0,
         limit: Annotated[int, Query(ge=1, le=MAX_ROWS)] = MAX_ROWS,
     ) -> list[DayAnswer]:
-        """A local day (default today, up to now). `within`: a gateway, a parent place, or for devices either of them."""
+        """A local day (default today, up to now). `within`: a gateway, a parent place, or for devices either of them. Who may see a part of the site
+        only must say within what."""
         with central.pool.connection() as conn:
+            if who.scope is not None:
+                _check_within(conn, who.scope, by, within)
             return [_answer(row) for row in completeness(conn, day, by, int(central.clock() * 1000), within, offset, limit)]
 
     @api.get("/devices/{code}/gaps")
-    def device_gaps(_: Reader, code: str, quantity: Code | None = None, from_ms: int | None = None, to_ms: int | None = None) -> SeriesHours:
+    def device_gaps(_: DeviceReader, code: str, quantity: Code | None = None, from_ms: int | None = None, to_ms: int | None = None) -> SeriesHours:
         """What was due and what there is, hour by hour; without times the last seven days, without a quantity the register that counts."""
         now_ms = int(central.clock() * 1000)
         upto_ms = now_ms if to_ms is None else to_ms
@@ -73,7 +82,7 @@ def _readings(api: APIRouter, central: Central, profiles: Profiles) -> None:
 
 def _messages(api: APIRouter, central: Central) -> None:
     @api.get("/gateways/{code}/sequence")
-    def sequence(_: FleetReader, code: str) -> SequenceView:
+    def sequence(_: GatewayReader, code: str) -> SequenceView:
         """What has come of a gateway's numbered messages, epoch by epoch, and its newest gaps; 404 if the plan has none of this code."""
         with central.pool.connection() as conn:
             get_gateway(conn, code)
@@ -81,7 +90,7 @@ def _messages(api: APIRouter, central: Central) -> None:
 
     @api.get("/gaps")
     def gaps(
-        _: FleetReader,
+        _: GapReader,
         gateway: Code | None = None,
         state: Literal["open", "filled", "lost"] | None = None,
         offset: Annotated[int, Query(ge=0)] = 0,
@@ -90,6 +99,13 @@ def _messages(api: APIRouter, central: Central) -> None:
         """Gaps in what gateways sent, newest first."""
         with central.pool.connection() as conn:
             return list_gaps(conn, gateway, state, offset, limit)
+
+
+def _check_within(conn: Connection, scope: Scope, by: By, within: str | None) -> None:
+    if within is None or by is By.SITE:
+        raise Refused("this account may see a part of the site only; name a gateway or place of it as `within`", problem="whole_site")
+    about = About.PLACE if by is By.PLACE or place_exists(conn, within) else About.GATEWAY
+    check_in_scope(conn, scope, about, within)
 
 
 def _answer(row: Completeness) -> DayAnswer:

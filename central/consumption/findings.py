@@ -9,6 +9,7 @@ import orjson
 
 from central.db.pool import Connection
 from central.db.statements import load_statements, one, rows, run
+from central.identity.scope import Scope
 from central.ingest.store import append_events
 from protocol.errors import Conflict
 from protocol.messages import Event
@@ -84,9 +85,9 @@ def record(conn: Connection, codes: Sequence[str], looked: Sequence[Looked], fou
     return len(fresh)
 
 
-def list_findings(conn: Connection, open_only: bool, point: str | None, limit: int) -> list[Finding]:
+def list_findings(conn: Connection, open_only: bool, point: str | None, limit: int, scope: Scope = None) -> list[Finding]:
     """Findings, newest first."""
-    return rows(conn, _SQL["findings"], Finding, open_only=open_only, point=point, limit=limit)
+    return rows(conn, _SQL["findings"], Finding, open_only=open_only, point=point, limit=limit, scope=scope)
 
 
 def resolve_finding(conn: Connection, number: int, resolution: str) -> Finding:

@@ -9,6 +9,7 @@ from central.consumption.dirty import note_dirty
 from central.consumption.findings import FILLED
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows, run
+from central.identity.scope import Scope
 from protocol.errors import ConfigError, NotFound
 
 _SQL = load_statements("central.consumption")
@@ -48,6 +49,6 @@ def withdraw_mark(conn: Connection, number: int) -> None:
     note_dirty(conn, [row[0]], row[1], row[2], f"mark {number} withdrawn")
 
 
-def list_marks(conn: Connection, point: str | None) -> list[Mark]:
+def list_marks(conn: Connection, point: str | None, scope: Scope = None) -> list[Mark]:
     """Marks, newest first, at most 1000."""
-    return rows(conn, _SQL["marks_of"], Mark, point=point)
+    return rows(conn, _SQL["marks_of"], Mark, point=point, scope=scope)

@@ -374,6 +374,8 @@ select id, code, point, device, place, (extract(epoch from at) * 1000)::bigint a
     (extract(epoch from opened_at) * 1000)::bigint as opened_at_ms, (extract(epoch from resolved_at) * 1000)::bigint as resolved_at_ms, resolution
 from finding
 where (not %(open_only)s or resolved_at is null) and (%(point)s::text is null or point = %(point)s)
+    and (%(scope)s::text[] is null or in_scope(coalesce(finding.place, (select d.place from device as d where d.code = finding.device),
+        (select h.place from point_position as h where h.point = finding.point and h.valid_to = 'infinity')), %(scope)s::text[]))
 order by id desc limit %(limit)s;
 
 -- name: finding
@@ -594,7 +596,10 @@ returning point, from_at, to_at;
 -- name: marks_of
 select id, point, (extract(epoch from from_at) * 1000)::bigint as from_ms, (extract(epoch from to_at) * 1000)::bigint as to_ms, reason, actor,
     withdrawn_at is not null as withdrawn
-from consumption_mark where %(point)s::text is null or point = %(point)s order by id desc limit 1000;
+from consumption_mark as m
+where (%(point)s::text is null or m.point = %(point)s)
+    and in_scope((select h.place from point_position as h where h.point = m.point and h.valid_to = 'infinity'), %(scope)s::text[])
+order by id desc limit 1000;
 
 -- name: points_with_days
 select m.id from metering_point as m

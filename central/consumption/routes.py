@@ -41,9 +41,16 @@ from central.consumption.tariffs import CalendarDay, TariffVersion, calendar_day
 from central.context import Central
 from central.identity import audit
 from central.identity.guard import Principal, require
+from central.identity.scope import About, check_in_scope
 
-Reader = Annotated[Principal, Depends(require("metering.read"))]
+Reader = Annotated[Principal, Depends(require("metering.read", About.OWN))]
+SiteReader = Annotated[Principal, Depends(require("metering.read"))]
+PointReader = Annotated[Principal, Depends(require("metering.read", About.POINT))]
+PlaceReader = Annotated[Principal, Depends(require("metering.read", About.PLACE))]
 Manager = Annotated[Principal, Depends(require("metering.manage"))]
+PartManager = Annotated[Principal, Depends(require("metering.manage", About.OWN))]
+FindingManager = Annotated[Principal, Depends(require("metering.manage", About.FINDING, "number"))]
+MarkManager = Annotated[Principal, Depends(require("metering.manage", About.MARK, "number"))]
 Code = Annotated[str, Path(max_length=64)]
 Medium = Literal["electricity", "water"]
 Month = Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
@@ -77,7 +84,7 @@ def router(central: Central) -> APIRouter:
 def _figures(api: APIRouter, central: Central) -> None:
     @api.get("/points/{code}/consumption")
     def of_point(
-        _: Reader, code: Code, since: Annotated[date, Query(alias="from")], until: Annotated[date, Query(alias="to")], step: Step = Step.DAY
+        _: PointReader, code: Code, since: Annotated[date, Query(alias="from")], until: Annotated[date, Query(alias="to")], step: Step = Step.DAY
     ) -> Figures:
         """A point's consumption; 404 if there is no such point."""
         with central.pool.connection() as conn:
@@ -88,7 +95,7 @@ def _figures(api: APIRouter, central: Central) -> None:
 
     @api.get("/places/{code}/consumption")
     def of_place(
-        _: Reader,
+        _: PlaceReader,
         code: Code,
         since: Annotated[date, Query(alias="from")],
         until: Annotated[date, Query(alias="to")],
@@ -102,7 +109,7 @@ def _figures(api: APIRouter, central: Central) -> None:
 
     @api.get("/places/{code}/ranking")
     def ranked(
-        _: Reader,
+        _: PlaceReader,
         code: Code,
         since: Annotated[date, Query(alias="from")],
         until: Annotated[date, Query(alias="to")],
@@ -116,7 +123,7 @@ def _figures(api: APIRouter, central: Central) -> None:
             return ranking(conn, code, medium, since, until, by, top)
 
     @api.get("/places/{code}/heat-map")
-    def heat(_: Reader, code: Code, year: Annotated[int, Query(ge=2000, le=2200)], medium: Medium = "electricity") -> list[HeatRow]:
+    def heat(_: PlaceReader, code: Code, year: Annotated[int, Query(ge=2000, le=2200)], medium: Medium = "electricity") -> list[HeatRow]:
         """A year, a row a day with its hours."""
         with central.pool.connection() as conn:
             check_place(conn, code)
@@ -125,7 +132,7 @@ def _figures(api: APIRouter, central: Central) -> None:
 
 def _costs(api: APIRouter, central: Central) -> None:
     @api.get("/points/{code}/cost")
-    def of_point(_: Reader, code: Code, since: Annotated[date, Query(alias="from")], until: Annotated[date, Query(alias="to")]) -> CostFigures:
+    def of_point(_: PointReader, code: Code, since: Annotated[date, Query(alias="from")], until: Annotated[date, Query(alias="to")]) -> CostFigures:
         """What a point cost, by rate and tariff version, in whole fen that sum to the total; by what is known today."""
         with central.pool.connection() as conn:
             point = point_facts(conn, code)
@@ -133,7 +140,11 @@ def _costs(api: APIRouter, central: Central) -> None:
 
     @api.get("/places/{code}/cost")
     def of_place(
-        _: Reader, code: Code, since: Annotated[date, Query(alias="from")], until: Annotated[date, Query(alias="to")], medium: Medium = "electricity"
+        _: PlaceReader,
+        code: Code,
+        since: Annotated[date, Query(alias="from")],
+        until: Annotated[date, Query(alias="to")],
+        medium: Medium = "electricity",
     ) -> CostFigures:
         """What a campus, zone, building or floor cost with everything in it."""
         with central.pool.connection() as conn:
@@ -143,14 +154,16 @@ def _costs(api: APIRouter, central: Central) -> None:
 
 def _comparisons(api: APIRouter, central: Central) -> None:
     @api.get("/points/{code}/comparison")
-    def of_point(_: Reader, code: Code, mode: Comparing, period: Annotated[str, Query(max_length=10)]) -> Compared:
+    def of_point(_: PointReader, code: Code, mode: Comparing, period: Annotated[str, Query(max_length=10)]) -> Compared:
         """A point's year, month or day beside another one, over the hours known in both; no percentage where too little is known."""
         with central.pool.connection() as conn:
             point = point_facts(conn, code)
             return compare_point(conn, site_zone(conn), code, point.point_id, point.medium, mode, period)
 
     @api.get("/places/{code}/comparison")
-    def of_place(_: Reader, code: Code, mode: Comparing, period: Annotated[str, Query(max_length=10)], medium: Medium = "electricity") -> Compared:
+    def of_place(
+        _: PlaceReader, code: Code, mode: Comparing, period: Annotated[str, Query(max_length=10)], medium: Medium = "electricity"
+    ) -> Compared:
         """A place's year, month or day beside another one."""
         with central.pool.connection() as conn:
             check_place(conn, code)
@@ -172,13 +185,13 @@ def _comparisons(api: APIRouter, central: Central) -> None:
 
 def _months(api: APIRouter, central: Central) -> None:
     @api.get("/months/{month}")
-    def state(_: Reader, month: Month) -> MonthState:
+    def state(_: SiteReader, month: Month) -> MonthState:
         """How a month stands, and why it could not be closed."""
         with central.pool.connection() as conn:
             return month_state(conn, site_zone(conn), _first(month), _now(central))
 
     @api.get("/months/{month}/points")
-    def figures(_: Reader, month: Month) -> list[MonthFigure]:
+    def figures(_: SiteReader, month: Month) -> list[MonthFigure]:
         """The reported figures of every point that has one."""
         with central.pool.connection() as conn:
             return month_of_points(conn, _first(month), rates=True)
@@ -198,17 +211,17 @@ def _months(api: APIRouter, central: Central) -> None:
 def _findings(api: APIRouter, central: Central) -> None:
     @api.get("/findings")
     def findings(
-        _: Reader,
+        who: Reader,
         open_only: Annotated[bool, Query(alias="open")] = True,
         point: Annotated[str | None, Query(max_length=64)] = None,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> list[Finding]:
         """What the computation could not settle by itself, newest first."""
         with central.pool.connection() as conn:
-            return list_findings(conn, open_only, point, limit)
+            return list_findings(conn, open_only, point, limit, who.scope)
 
     @api.post("/findings/{number}/resolve")
-    def resolve(who: Manager, number: int, resolution: Annotated[Reason, Body(embed=True)]) -> Finding:
+    def resolve(who: FindingManager, number: int, resolution: Annotated[Reason, Body(embed=True)]) -> Finding:
         """Settle a finding by hand; the figures stay as they are."""
         with central.pool.connection() as conn:
             found = resolve_finding(conn, number, f"{who.name}: {resolution}")
@@ -246,23 +259,24 @@ def _tariffs(api: APIRouter, central: Central) -> None:
 
 def _marks(api: APIRouter, central: Central) -> None:
     @api.get("/consumption-marks")
-    def marks(_: Reader, point: Annotated[str | None, Query(max_length=64)] = None) -> list[Mark]:
+    def marks(who: Reader, point: Annotated[str | None, Query(max_length=64)] = None) -> list[Mark]:
         """Intervals whose readings are held to be filled in."""
         with central.pool.connection() as conn:
-            return list_marks(conn, point)
+            return list_marks(conn, point, who.scope)
 
     @api.post("/consumption-marks")
     def put(
-        who: Manager, point: Annotated[str, Body(max_length=64)], from_ms: Annotated[int, Body()], to_ms: Annotated[int, Body()], reason: Reason
+        who: PartManager, point: Annotated[str, Body(max_length=64)], from_ms: Annotated[int, Body()], to_ms: Annotated[int, Body()], reason: Reason
     ) -> int:
         """Mark an interval; its figures become estimated. Returns the mark's number."""
         with central.pool.connection() as conn:
+            check_in_scope(conn, who.scope, About.POINT, point)
             number = put_mark(conn, point, from_ms, to_ms, reason, who.name)
             audit.record(conn, who.name, "mark.put", point, {"mark": number, "from_ms": from_ms, "to_ms": to_ms, "reason": reason})
             return number
 
     @api.delete("/consumption-marks/{number}")
-    def withdraw(who: Manager, number: int) -> None:
+    def withdraw(who: MarkManager, number: int) -> None:
         """Withdraw a mark."""
         with central.pool.connection() as conn:
             withdraw_mark(conn, number)

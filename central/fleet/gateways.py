@@ -11,6 +11,7 @@ from typing import Any
 from central.db.pool import Connection
 from central.db.statements import load_statements, one, rows, run
 from central.fleet.clock_offset import note_report
+from central.identity.scope import Scope
 from central.mqtt.session import Message
 from protocol.errors import MessageError
 from protocol.messages import Birth, Health, Reported, State, decode_record, encode_record
@@ -47,14 +48,14 @@ class GatewayRow:
     clock_alarm_ms: int | None = None
 
 
-def list_gateways(conn: Connection) -> list[GatewayRow]:
-    """Every gateway on the plan, in its order."""
-    return rows(conn, _SQL["gateways"], GatewayRow, code=None)
+def list_gateways(conn: Connection, scope: Scope = None) -> list[GatewayRow]:
+    """Every gateway on the plan that stands in the scope, in the plan's order."""
+    return rows(conn, _SQL["gateways"], GatewayRow, code=None, scope=scope)
 
 
 def get_gateway(conn: Connection, code: str) -> GatewayRow:
     """One gateway; raises NotFound."""
-    return one(conn, _SQL["gateways"], GatewayRow, f"there is no gateway {code!r} on the plan", code=code)
+    return one(conn, _SQL["gateways"], GatewayRow, f"there is no gateway {code!r} on the plan", code=code, scope=None)
 
 
 def fleet_filters() -> list[str]:

@@ -71,7 +71,7 @@ from gateway as g
 left join gateway_status as s on s.gateway = g.code
 left join desired_document as doc on doc.gateway = g.code and doc.document = 'lines'
 left join lateral (select max(updated_at) as updated_at from ack_cursor where gateway = g.code) as c on true
-where g.removed_at is null and (%(code)s::text is null or g.code = %(code)s)
+where g.removed_at is null and (%(code)s::text is null or g.code = %(code)s) and in_scope(g.place, %(scope)s::text[])
 order by g.position;
 
 -- name: sequences

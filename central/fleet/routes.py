@@ -10,9 +10,11 @@ from central.context import Central
 from central.fleet.gateways import GatewayRow, get_gateway, list_gateways
 from central.fleet.replace_gateway import Accepted, BoxReplaced, BoxSwap, accept_old_box, replace_gateway
 from central.identity.guard import Principal, require
+from central.identity.scope import About
 
-Reader = Annotated[Principal, Depends(require("fleet.read"))]
-Manager = Annotated[Principal, Depends(require("fleet.manage"))]
+ListReader = Annotated[Principal, Depends(require("fleet.read", About.OWN))]
+Reader = Annotated[Principal, Depends(require("fleet.read", About.GATEWAY))]
+Manager = Annotated[Principal, Depends(require("fleet.manage", About.GATEWAY))]
 
 
 def router(central: Central) -> APIRouter:
@@ -20,10 +22,10 @@ def router(central: Central) -> APIRouter:
     api = APIRouter(prefix="/api/v1/gateways", tags=["fleet"])
 
     @api.get("")
-    def gateways(_: Reader) -> list[GatewayRow]:
-        """Every gateway on the plan with its state, document versions and last health message."""
+    def gateways(who: ListReader) -> list[GatewayRow]:
+        """Every gateway on the plan (of those that may be seen) with its state, document versions and last health message."""
         with central.pool.connection() as conn:
-            return list_gateways(conn)
+            return list_gateways(conn, who.scope)
 
     @api.get("/{code}")
     def gateway(_: Reader, code: str) -> GatewayRow:

@@ -131,3 +131,19 @@ select bool_or(in_scope(place, %(scope)s::text[])) from point_position where poi
 
 -- name: gateway_in_scope
 select in_scope(place, %(scope)s::text[]) from gateway where code = %(code)s;
+
+-- name: finding_in_scope
+select in_scope(coalesce(f.place, d.place, h.place), %(scope)s::text[])
+from finding as f left join device as d on d.code = f.device left join point_position as h on h.point = f.point and h.valid_to = 'infinity'
+where f.id::text = %(code)s;
+
+-- name: mark_in_scope
+select in_scope(h.place, %(scope)s::text[]) from consumption_mark as m
+join point_position as h on h.point = m.point and h.valid_to = 'infinity' where m.id::text = %(code)s;
+
+-- name: replacement_in_scope
+select in_scope(h.place, %(scope)s::text[]) from replacement as r
+join point_position as h on h.point = r.point and h.valid_to = 'infinity' where r.id::text = %(code)s;
+
+-- name: iot_command_in_scope
+select in_scope(d.place, %(scope)s::text[]) from iot_command as c join device as d on d.code = c.device where c.id::text = %(code)s;

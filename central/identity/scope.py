@@ -21,8 +21,8 @@ Scope = list[str] | None  # None: the whole site. A list, because that is what t
 class About(StrEnum):
     """What a route's code names, and so how the guard checks it.
 
-    SITE: nothing smaller than the site; who has a smaller scope is refused. OWN: the asker's own things, or a list that the route filters by
-    `principal.scope` itself.
+    SITE: nothing smaller than the site; who has a smaller scope is refused. OWN: the asker's own things, what everybody may read (tariffs), or a
+    list or body that the route itself holds against `principal.scope`.
     """
 
     SITE = "site"
@@ -31,6 +31,10 @@ class About(StrEnum):
     DEVICE = "device"
     POINT = "point"
     GATEWAY = "gateway"
+    FINDING = "finding"
+    MARK = "mark"
+    REPLACEMENT = "replacement"
+    IOT_COMMAND = "iot_command"
 
 
 def check_in_scope(conn: Connection, scope: Scope, about: About, code: str) -> None:
@@ -39,4 +43,5 @@ def check_in_scope(conn: Connection, scope: Scope, about: About, code: str) -> N
         return
     row = conn.execute(_SQL[f"{about.value}_in_scope"], {"code": code, "scope": scope}).fetchone()
     if row is None or not row[0]:
-        raise NotFound(f"there is no {about.value} {code!r} that this account may see; search for it or start from the overview")
+        what = about.value.replace("_", " ")
+        raise NotFound(f"there is no {what} {code!r} that this account may see; search for it or start from the overview")

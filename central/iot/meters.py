@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from central.db.pool import Connection
 from central.db.statements import load_statements, one, rows
+from central.identity.scope import Scope
 from central.iot.commands import list_commands
 from central.iot.model import KeptReport, MeterRow, MeterState, MeterView
 from central.iot.windows import SILENT_AFTER_REPORTS
@@ -27,9 +28,10 @@ def list_meters(
     offset: int = 0,
     limit: int = 100,
     overdue_first: bool = False,
+    scope: Scope = None,
 ) -> Page[MeterRow]:
     """Meters in the plan's order, or those longest overdue first. `states`: only these; `needs`: only with this in `attention`."""
-    chosen = {"states": None if states is None else list(states), "needs": needs, "overdue_first": overdue_first}
+    chosen = {"states": None if states is None else list(states), "needs": needs, "overdue_first": overdue_first, "scope": scope}
     found = _rows(conn, now_ms, offset=offset, limit=min(limit, MAX_ROWS), **chosen)
     first = found or (_rows(conn, now_ms, limit=1, **chosen) if offset else found)
     return Page(tuple(found), first[0].total if first else 0, offset, limit)
@@ -47,7 +49,7 @@ class _Row(MeterRow):
     total: int = 0
 
 
-_ALL: dict[str, object] = {"device": None, "states": None, "needs": None, "overdue_first": False, "offset": 0}
+_ALL: dict[str, object] = {"device": None, "states": None, "needs": None, "overdue_first": False, "offset": 0, "scope": None}
 
 
 def _judged(now_ms: int) -> dict[str, object]:

@@ -139,7 +139,7 @@ select device, name_zh, name_en, place, number, imei, iccid, via, every_h, windo
     (select count(*)::integer from iot_command as c where c.device = j.device and c.state in ('queued', 'sent')) as open_commands,
     count(*) over ()::integer as total
 from judged as j
-where (%(device)s::text is null or device = %(device)s) and (%(states)s::text[] is null or how = any(%(states)s))
+where (%(device)s::text is null or device = %(device)s) and in_scope(place, %(scope)s::text[]) and (%(states)s::text[] is null or how = any(%(states)s))
     and (%(needs)s::text is null or %(needs)s = any(attention))
 order by case when %(overdue_first)s then late_at end, position, device offset %(offset)s limit %(limit)s;
 

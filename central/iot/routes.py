@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 
 from central.context import Central
 from central.identity.guard import Principal, require
+from central.identity.scope import About
 from central.iot.commands import CommandRequest, cancel_command, create_command, list_commands
 from central.iot.meters import MAX_ROWS, get_meter, list_meters
 from central.iot.model import Command, CommandState, MeterRow, MeterState, MeterView
@@ -16,8 +17,10 @@ from central.iot.webhook import MAX_BODY_BYTES, receive
 from central.metering.model import Page
 from protocol.errors import MessageError
 
-Reader = Annotated[Principal, Depends(require("metering.read"))]
-Operator = Annotated[Principal, Depends(require("control.operate"))]
+Reader = Annotated[Principal, Depends(require("metering.read", About.OWN))]
+DeviceReader = Annotated[Principal, Depends(require("metering.read", About.DEVICE, "device"))]
+Operator = Annotated[Principal, Depends(require("control.operate", About.DEVICE, "device"))]
+Canceller = Annotated[Principal, Depends(require("control.operate", About.IOT_COMMAND, "number"))]
 Code = Annotated[str, Query(max_length=64)]
 Limit = Annotated[int, Query(ge=1, le=MAX_ROWS)]
 Offset = Annotated[int, Query(ge=0, le=10_000_000)]
@@ -61,20 +64,20 @@ def _reports(api: APIRouter, central: Central) -> None:
 def _meters(api: APIRouter, central: Central) -> None:
     @api.get("/meters")
     def meters(
-        _: Reader, state: MeterState | None = None, attention: Attention | None = None, offset: Offset = 0, limit: Limit = 100
+        who: Reader, state: MeterState | None = None, attention: Attention | None = None, offset: Offset = 0, limit: Limit = 100
     ) -> Page[MeterRow]:
         """Meters in the plan's order, with their last report, battery, signal and state."""
         with central.pool.connection() as conn:
-            return list_meters(conn, _now_ms(central), [state] if state else None, attention, offset, limit)
+            return list_meters(conn, _now_ms(central), [state] if state else None, attention, offset, limit, scope=who.scope)
 
     @api.get("/silent")
-    def silent(_: Reader, offset: Offset = 0, limit: Limit = 100) -> Page[MeterRow]:
+    def silent(who: Reader, offset: Offset = 0, limit: Limit = 100) -> Page[MeterRow]:
         """Meters that are late, silent or were never heard, those longest overdue first."""
         with central.pool.connection() as conn:
-            return list_meters(conn, _now_ms(central), ["late", "silent", "never"], None, offset, limit, overdue_first=True)
+            return list_meters(conn, _now_ms(central), ["late", "silent", "never"], None, offset, limit, overdue_first=True, scope=who.scope)
 
     @api.get("/meters/{device}")
-    def meter(_: Reader, device: str) -> MeterView:
+    def meter(_: DeviceReader, device: str) -> MeterView:
         """One meter with its newest reports, as they came, and its commands."""
         with central.pool.connection() as conn:
             return get_meter(conn, device, _now_ms(central))
@@ -89,14 +92,14 @@ def _commands(api: APIRouter, central: Central) -> None:
 
     @api.get("/commands")
     def commands(
-        _: Reader, device: Code | None = None, state: CommandState | None = None, before: Number | None = None, limit: Limit = 100
+        _: DeviceReader, device: Code | None = None, state: CommandState | None = None, before: Number | None = None, limit: Limit = 100
     ) -> list[Command]:
         """Commands newest first; `before`: older than this number."""
         with central.pool.connection() as conn:
             return list_commands(conn, device, state, before, limit)
 
     @api.post("/commands/{number}/cancel")
-    def post_cancel(who: Operator, number: int) -> Command:
+    def post_cancel(who: Canceller, number: int) -> Command:
         """Take back a command that no meter has been given yet; 409 when one has."""
         with central.pool.connection() as conn:
             return cancel_command(conn, number, who.name, _now_ms(central))

@@ -16,7 +16,7 @@ from central.identity.audit import record
 from central.metering.drift import note_edit
 from central.metering.replacement import Instant
 from central.metering.standing import closed_since, note_event
-from protocol.errors import Conflict
+from protocol.errors import Conflict, NotFound
 from protocol.record import Record
 
 _SQL = load_statements("central.metering")
@@ -121,3 +121,11 @@ def _tell(conn: Connection, stay: _Stay, correction: Correction, before: dict[st
 
 def _text(ratio: dict[str, int]) -> str:
     return " ".join(f"{name} {value}" for name, value in ratio.items())
+
+
+def point_of_stay(conn: Connection, installation: int | None) -> str:
+    """The point a stay is of; raises NotFound."""
+    row = conn.execute(_SQL["point_of_stay"], {"id": installation}).fetchone()
+    if row is None:
+        raise NotFound(f"there is no installation {installation}; name one, or a point and an instant")
+    return str(row[0])

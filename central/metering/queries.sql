@@ -185,36 +185,30 @@ where %(sha256)s is distinct from (select sha256 from site_plan order by version
 returning version;
 
 -- name: children
-with recursive below (top, code) as (
-    select code, code from place
-    where removed_at is null and parent is not distinct from %(place)s::text
-    union all
-    select b.top, p.code from below as b join place as p on p.parent = b.code where p.removed_at is null
+with shown as (
+    select * from place
+    where removed_at is null and case when %(place)s::text is null and %(scope)s::text[] is not null then code = any(%(scope)s::text[])
+            and not exists (select from place_within as w where w.place = place.code and w.above <> w.place and w.above = any(%(scope)s::text[]))
+        else parent is not distinct from %(place)s::text end
 ), counted as (
-    select b.top, count(d.code) as devices from below as b join device as d on d.place = b.code and d.removed_at is null group by b.top
+    select w.above, count(*)::integer as devices from place_within as w join device as d on d.place = w.place and d.removed_at is null
+    where w.above in (select code from shown) group by w.above
 )
-select p.code, p.parent, p.kind, p.name_zh, p.name_en, coalesce(c.devices, 0)::integer as device_count,
+select p.code, p.parent, p.kind, p.name_zh, p.name_en, coalesce(c.devices, 0) as device_count,
     (select count(*)::integer from place as k where k.parent = p.code and k.removed_at is null) as child_count
-from place as p left join counted as c on c.top = p.code
-where p.removed_at is null and p.parent is not distinct from %(place)s::text
+from shown as p left join counted as c on c.above = p.code
 order by p.position;
 
 -- name: ancestors
-with recursive up (code, parent, depth) as (
-    select code, parent, 0 from place where code = %(place)s
-    union all
-    select p.code, p.parent, up.depth + 1 from up join place as p on p.code = up.parent
-), below (top, code) as (
-    select code, code from up
-    union all
-    select b.top, p.code from below as b join place as p on p.parent = b.code where p.removed_at is null
-), counted as (
-    select b.top, count(d.code) as devices from below as b join device as d on d.place = b.code and d.removed_at is null group by b.top
+with way as (
+    select p.*, (select count(*) from place_within as u where u.place = p.code) as depth
+    from place_within as w join place as p on p.code = w.above
+    where w.place = %(place)s and in_scope(p.code, %(scope)s::text[])
 )
-select p.code, p.parent, p.kind, p.name_zh, p.name_en, coalesce(c.devices, 0)::integer as device_count,
+select p.code, p.parent, p.kind, p.name_zh, p.name_en,
+    (select count(*)::integer from place_within as w join device as d on d.place = w.place and d.removed_at is null where w.above = p.code) as device_count,
     (select count(*)::integer from place as k where k.parent = p.code and k.removed_at is null) as child_count
-from up join place as p using (code) left join counted as c on c.top = p.code
-order by up.depth desc;
+from way as p order by p.depth;
 
 -- name: device_rows
 with recursive below (code) as (
@@ -223,7 +217,7 @@ with recursive below (code) as (
     select p.code from below as b join place as p on p.parent = b.code where %(recursive)s and p.removed_at is null
 ), chosen as (
     select d.* from device as d
-    where d.removed_at is null and (%(place)s::text is null or d.place in (select code from below))
+    where d.removed_at is null and (%(place)s::text is null or d.place in (select code from below)) and in_scope(d.place, %(scope)s::text[])
         and (%(pattern)s::text is null or d.code || ' ' || d.address || ' ' || d.name_zh || ' ' || lower(d.name_en) like %(pattern)s)
 ), paged as (
     select * from chosen order by gateway, line, position, code offset %(offset)s limit %(limit)s
@@ -247,7 +241,7 @@ with recursive below (code) as (
     select p.code from below as b join place as p on p.parent = b.code where %(recursive)s and p.removed_at is null
 )
 select count(*)::integer as total from device as d
-where d.removed_at is null and (%(place)s::text is null or d.place in (select code from below))
+where d.removed_at is null and (%(place)s::text is null or d.place in (select code from below)) and in_scope(d.place, %(scope)s::text[])
     and (%(pattern)s::text is null or d.code || ' ' || d.address || ' ' || d.name_zh || ' ' || lower(d.name_en) like %(pattern)s);
 
 -- name: device
@@ -312,14 +306,17 @@ select at_ms, value, quality from ranked where low = 1 or high = 1 order by at_m
 
 -- name: search
 (select 'place' as kind, code, name_zh as title_zh, name_en as title_en, kind as subtitle, (code = %(text)s) as exact
- from place where removed_at is null and code || ' ' || name_zh || ' ' || lower(name_en) like %(pattern)s order by exact desc, position limit %(limit)s)
+ from place where removed_at is null and code || ' ' || name_zh || ' ' || lower(name_en) like %(pattern)s and in_scope(code, %(scope)s::text[])
+ order by exact desc, position limit %(limit)s)
 union all
 (select 'gateway', code, name_zh, name_en, place, (code = %(text)s) as exact
- from gateway where removed_at is null and code || ' ' || name_zh || ' ' || lower(name_en) like %(pattern)s order by exact desc, position limit %(limit)s)
+ from gateway where removed_at is null and code || ' ' || name_zh || ' ' || lower(name_en) like %(pattern)s and in_scope(place, %(scope)s::text[])
+ order by exact desc, position limit %(limit)s)
 union all
 (select 'device', code, name_zh, name_en, address || coalesce(' · ' || gateway || '/' || line, ''),
      (code = %(text)s or ltrim(address, '0') = ltrim(%(text)s, '0')) as exact
  from device where removed_at is null and code || ' ' || address || ' ' || name_zh || ' ' || lower(name_en) like %(pattern)s
+     and in_scope(place, %(scope)s::text[])
  order by exact desc, code limit %(limit)s);
 
 -- name: overview
@@ -477,6 +474,9 @@ where case when %(installation)s::bigint is not null then i.id = %(installation)
           coalesce(timestamptz 'epoch' + %(at_ms)s::bigint * interval '1 millisecond', now()) end
 limit 1;
 
+-- name: point_of_stay
+select point from installation where id = %(id)s;
+
 -- name: set_ratio
 update installation set ct = %(ct)s, pt = %(pt)s, numerator = %(numerator)s, denominator = %(denominator)s, ratio_version = ratio_version + 1
 where id = %(installation)s;
@@ -515,4 +515,5 @@ select r.id, r.point, r.old_device, r.new_device, (extract(epoch from r.removed_
     r.reason, r.actor, (extract(epoch from r.done_at) * 1000)::bigint as done_at_ms, r.cancelled_at is not null as cancelled, r.cancelled_by, r.cancel_reason
 from replacement as r
 where (%(point)s::text is null or r.point = %(point)s) and (%(device)s::text is null or %(device)s in (r.old_device, r.new_device))
+    and in_scope((select h.place from point_position as h where h.point = r.point and h.valid_to = 'infinity'), %(scope)s::text[])
 order by r.id desc limit %(limit)s;

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows
+from central.identity.scope import Scope
 
 _SQL = load_statements("central.metering")
 
@@ -36,6 +37,6 @@ class Logged:
     cancel_reason: str | None
 
 
-def replacements(conn: Connection, point: str | None, device: str | None, limit: int = 50) -> list[Logged]:
+def replacements(conn: Connection, point: str | None, device: str | None, limit: int = 50, scope: Scope = None) -> list[Logged]:
     """Replacements of a point, of a device (as the old or the new one), or all; newest first."""
-    return rows(conn, _SQL["replacements"], Logged, point=point, device=device, limit=limit)
+    return rows(conn, _SQL["replacements"], Logged, point=point, device=device, limit=limit, scope=scope)

@@ -22,6 +22,7 @@ from central.context import Central
 from central.db.statements import load_statements
 from central.identity import cookies
 from central.identity.guard import Principal, require, session_principal
+from central.identity.scope import About
 from central.metering.model import LatestValue
 from central.metering.values import latest_values
 from central.web.display import exact, quality_class, raw
@@ -53,14 +54,14 @@ def router() -> APIRouter:
     return routes
 
 
-def watched_devices(request: Request, devices: str, principal: Annotated[Principal, Depends(require(_PERMISSION))]) -> frozenset[str]:
+def watched_devices(request: Request, devices: str, principal: Annotated[Principal, Depends(require(_PERMISSION, About.OWN))]) -> frozenset[str]:
     """Dependency: the devices asked for, after checking that each exists and may be seen."""
     codes = frozenset(code for code in devices.split(",") if code)
     if not 1 <= len(codes) <= MAX_DEVICES:
         raise ConfigError(f"a live stream watches 1 to {MAX_DEVICES} devices, got {len(codes)}")
     central: Central = request.app.state.central
     with central.pool.connection() as conn:
-        known = {row[0] for row in conn.execute(_SQL["known_devices"], {"codes": sorted(codes)})}
+        known = {row[0] for row in conn.execute(_SQL["known_devices"], {"codes": sorted(codes), "scope": principal.scope})}
     if unknown := sorted(codes - known):
         raise NotFound(f"there is no device {unknown[0]!r}", devices=unknown)
     return codes

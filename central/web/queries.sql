@@ -51,7 +51,7 @@ select count(*)::integer as devices from device as d left join device_status as 
 where d.removed_at is null and s.last_measured_at is null;
 
 -- name: known_devices
-select code from device where code = any(%(codes)s) and removed_at is null;
+select code from device where code = any(%(codes)s) and removed_at is null and in_scope(place, %(scope)s::text[]);
 
 -- name: place_paths
 with recursive up (code, parent, names_zh, names_en) as (

@@ -14,6 +14,7 @@ from central.context import Central
 from central.db.pool import Connection
 from central.fleet.gateways import get_gateway
 from central.identity.guard import Principal, require
+from central.identity.scope import About, Scope
 from central.metering.device import get_device
 from central.metering.model import DeviceView, Point
 from central.metering.replacement_log import replacements
@@ -31,7 +32,7 @@ _DAY_MS = 86_400_000
 _FIRST_DAY = date(1970, 1, 2)  # the day before it still has a day before in every time zone
 _POSITION = {code: position for position, code in enumerate(QUANTITIES)}
 _MEDIA = {medium: position for position, medium in enumerate(Medium)}
-Reader = Annotated[Principal, Depends(require("metering.read"))]
+Reader = Annotated[Principal, Depends(require("metering.read", About.DEVICE))]
 View = Literal["chart", "table"]
 
 
@@ -50,18 +51,23 @@ def router(central: Central, profiles: Mapping[str, AnyProfile]) -> APIRouter:
             context = {"site": site, "device": shown, "place_code": shown.place, "view": view}
             context |= _curve(conn, central, site, shown, profile, day, quantity)
             if not only_curve:
-                context |= _identity(conn, shown, profile)
+                context |= _identity(conn, shown, profile, principal.scope)
         return render(request, "curve.html" if only_curve else "device.html", context)
 
     return routes
 
 
-def _identity(conn: Connection, device: DeviceView, profile: AnyProfile | None) -> dict[str, Any]:
+def _identity(conn: Connection, device: DeviceView, profile: AnyProfile | None, scope: Scope) -> dict[str, Any]:
     """What stands above the curve."""
     values = [value for value in latest_values(conn, device.code) if value.quantity in QUANTITIES]
     values.sort(key=lambda value: _order(value.quantity))
     live = [(QUANTITIES[value.quantity], value) for value in values]
-    known: dict[str, Any] = {"way": ancestors(conn, device.place), "profile": profile, "values": live, "installation": device.installations[:1]}
+    known: dict[str, Any] = {
+        "way": ancestors(conn, device.place, scope),
+        "profile": profile,
+        "values": live,
+        "installation": device.installations[:1],
+    }
     known["stays"] = [(stay, _registers(stay.opening), _registers(stay.closing)) for stay in device.installations]
     known["replacements"] = replacements(conn, None, device.code)
     return known | _reachable(conn, device)

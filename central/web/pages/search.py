@@ -11,6 +11,7 @@ from central.context import Central
 from central.db.pool import Connection
 from central.db.statements import load_statements
 from central.identity.guard import Principal, require
+from central.identity.scope import About
 from central.metering.search import search
 from central.web.render import language_of, render
 from central.web.translations import Language
@@ -24,9 +25,9 @@ def router(central: Central) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/search")
-    def hits(request: Request, principal: Annotated[Principal, Depends(require("metering.read"))], q: str = "") -> Response:
+    def hits(request: Request, principal: Annotated[Principal, Depends(require("metering.read", About.OWN))], q: str = "") -> Response:
         with central.pool.connection() as conn:
-            found = search(conn, q, _MAX_HITS)
+            found = search(conn, q, _MAX_HITS, principal.scope)
             paths = _paths(conn, [hit.code for hit in found if hit.kind == "place"], language_of(request) is Language.CHINESE)
         return render(request, "search.html", {"hits": found, "paths": paths, "q": q.strip()})
 
