@@ -8,6 +8,7 @@ rows. Sending the same (generation, epoch, seq) twice is harmless by design.
                                t [ms since the reading before, the first since base_ms], v [value], q [quality; absent when all good]
     kind "readings", schema 1: base_ms, series [[device, quantity], ...], s [index], t [ms after base], v, q; read, no longer written
     kind "events",   schema 1: events [{...}, ...]
+    kind "results",  schema 1: results [{...}, ...], what came of commands (`protocol.command`)
 
 Size: the envelope, its columns in two schemas and the records share caps, checks and the schema numbers.
 
@@ -28,6 +29,7 @@ import google_crc32c
 import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 
+from protocol.command import CommandResult, Results
 from protocol.errors import CorruptMessage, MessageError, UnknownSchema
 from protocol.reading import Quality, Reading, SeriesKey
 from protocol.record import Record
@@ -116,6 +118,9 @@ class LineStatus(Record):
     devices: int = Field(ge=0)
 
 
+Content = Columns | tuple[Event, ...] | Results  # of a stored message
+
+
 class Birth(Record):
     """Retained self-description a gateway publishes when it connects. `documents`: desired document -> version it runs."""
 
@@ -188,8 +193,21 @@ class ReportedDocument(Record):
     error: str | None = None
 
 
+class DeviceHealth(Record):
+    """How exchanges with one device went since the agent started. `damaged`: replies that did not survive the line; `delay_ms`: median reply delay."""
+
+    id: str
+    exchanges: int = Field(ge=0)
+    timeouts: int = Field(ge=0)
+    damaged: int = Field(ge=0)
+    delay_ms: int | None = None
+
+
+MAX_DEVICES_TOLD = 16
+
+
 class LineHealth(Record):
-    """Counters of one line since the agent started, and its state now."""
+    """Counters of one line since the agent started, and its state now. `devices`: those with most trouble and the slowest, worst first."""
 
     id: str
     state: Literal["open", "unavailable", "stopped"]
@@ -201,6 +219,7 @@ class LineHealth(Record):
     busy_ms: int
     utilisation_permille: int
     quarantined: tuple[str, ...] = ()
+    devices: tuple[DeviceHealth, ...] = Field(default=(), max_length=MAX_DEVICES_TOLD)
 
 
 class Health(Record):
@@ -247,7 +266,12 @@ def encode_events(batch: BatchId, events: Iterable[Event]) -> bytes:
     return _pack(batch, SCHEMA, "events", {"events": [event.model_dump(exclude_defaults=True) for event in events]})
 
 
-def decode_stored(payload: bytes, crc: int | None = None) -> tuple[BatchId, Columns | tuple[Event, ...]]:
+def encode_results(batch: BatchId, results: Iterable[CommandResult]) -> bytes:
+    """Pack results of commands for the wire."""
+    return _pack(batch, SCHEMA, "results", {"results": [result.model_dump(exclude_defaults=True) for result in results]})
+
+
+def decode_stored(payload: bytes, crc: int | None = None) -> tuple[BatchId, Content]:
     """Return identity and content of a stored message.
 
     Raises CorruptMessage (checksum, compression, size cap), UnknownSchema (schema number, kind), or MessageError (structure). Unknown keys are
@@ -261,7 +285,9 @@ def decode_stored(payload: bytes, crc: int | None = None) -> tuple[BatchId, Colu
         return batch, _columns(envelope)
     if kind == "events":
         return batch, _events(envelope)
-    text = f"unknown message kind {kind!r}; this version reads 'readings' and 'events'; upgrade central before the gateways"
+    if kind == "results":
+        return batch, _results(envelope)
+    text = f"unknown message kind {kind!r}; this version reads 'readings', 'events' and 'results'; upgrade central before the gateways"
     raise UnknownSchema(text, gateway=batch.gateway, seq=batch.seq)
 
 
@@ -454,5 +480,19 @@ def _events(envelope: dict[str, Any]) -> tuple[Event, ...]:
         raise MessageError(f"events are not valid: {error.errors(include_url=False)[0]['msg']}") from error
 
 
+def _results(envelope: dict[str, Any]) -> Results:
+    """Keys a newer gateway has added to a result are ignored."""
+    found = _list(envelope, "results")
+    known = CommandResult.model_fields.keys()
+    try:
+        return Results(_RESULTS.validate_python([{key: one[key] for key in one.keys() & known} for one in found]))
+    except AttributeError as error:
+        raise MessageError("every result must be an object") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise MessageError(f"results are not valid: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
 _EVENTS: TypeAdapter[tuple[Event, ...]] = TypeAdapter(tuple[Event, ...])
+_RESULTS: TypeAdapter[tuple[CommandResult, ...]] = TypeAdapter(tuple[CommandResult, ...])
 Reported.model_rebuild()

@@ -11,6 +11,7 @@ from typing import Any
 from central.db.pool import Connection
 from central.db.statements import load_statements, one, rows, run
 from central.fleet.clock_offset import note_report
+from central.fleet.line_history import note_hour
 from central.identity.scope import Scope
 from central.mqtt.session import Message
 from protocol.errors import MessageError
@@ -104,6 +105,8 @@ def _reported(conn: Connection, gateway: str, message: Message) -> None:
 
 def _health(conn: Connection, gateway: str, message: Message) -> None:
     health = decode_record(Health, message.payload)
+    row = conn.execute(_SQL["last_health"], {"gateway": gateway}).fetchone()
+    note_hour(conn, gateway, row[0] if row else None, health)
     run(conn, _SQL["note_health"], gateway=gateway, body=encode_record(health).decode())
     if message.arrived_ms is not None:
         note_report(conn, gateway, health.at_ms, message.arrived_ms)

@@ -224,3 +224,32 @@ where gateway = %(gateway)s and generation = %(generation)s and reason = %(reaso
 
 -- name: note_acceptance
 insert into old_box_acceptance (gateway, generation, batches, reason, actor) values (%(gateway)s, %(generation)s, %(batches)s, %(reason)s, %(actor)s);
+
+-- name: last_health
+select health from gateway_status where gateway = %(gateway)s for update;
+
+-- name: add_gateway_hour
+insert into gateway_hour as h (gateway, hour, reports, restarts, backlog_max, outbox_bytes_max)
+values (%(gateway)s, date_trunc('hour', now()), 1, %(restarts)s, %(backlog)s, %(outbox_bytes)s)
+on conflict (gateway, hour) do update set reports = h.reports + 1, restarts = h.restarts + excluded.restarts,
+    backlog_max = greatest(h.backlog_max, excluded.backlog_max), outbox_bytes_max = greatest(h.outbox_bytes_max, excluded.outbox_bytes_max);
+
+-- name: add_line_hours
+insert into line_hour as h (gateway, line, hour, exchanges, timeouts, checksum_errors, noise_bytes, useful_bytes, busy_ms, seconds)
+select %(gateway)s, line, date_trunc('hour', now()), exchanges, timeouts, checksum_errors, noise_bytes, useful_bytes, busy_ms, seconds
+from unnest(%(lines)s::text[], %(exchanges)s::bigint[], %(timeouts)s::bigint[], %(checksum_errors)s::bigint[], %(noise_bytes)s::bigint[],
+    %(useful_bytes)s::bigint[], %(busy_ms)s::bigint[], %(seconds)s::integer[])
+    as r (line, exchanges, timeouts, checksum_errors, noise_bytes, useful_bytes, busy_ms, seconds)
+on conflict (gateway, line, hour) do update set exchanges = h.exchanges + excluded.exchanges, timeouts = h.timeouts + excluded.timeouts,
+    checksum_errors = h.checksum_errors + excluded.checksum_errors, noise_bytes = h.noise_bytes + excluded.noise_bytes,
+    useful_bytes = h.useful_bytes + excluded.useful_bytes, busy_ms = h.busy_ms + excluded.busy_ms, seconds = h.seconds + excluded.seconds;
+
+-- name: line_hours
+select line, hour, exchanges, timeouts, checksum_errors, noise_bytes, useful_bytes, busy_ms, seconds
+from line_hour where gateway = %(gateway)s and hour >= %(since)s and hour < %(until)s order by line, hour;
+
+-- name: purge_line_hours
+delete from line_hour where hour < now() - %(days)s * interval '1 day';
+
+-- name: purge_gateway_hours
+delete from gateway_hour where hour < now() - %(days)s * interval '1 day';

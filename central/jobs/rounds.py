@@ -13,6 +13,7 @@ from central.context import Central
 from central.db.pool import DatabaseError, Pool, PoolBusy
 from central.db.statements import load_statements, run
 from central.fleet.gateways import fleet_filters
+from central.fleet.line_history import purge_hours
 from central.fleet.listener import Listener
 from central.ingest.replay import replay
 from central.iot.rounds import IotRounds
@@ -80,5 +81,6 @@ def purge(pool: Pool, settings: JobsSettings) -> None:
     with pool.connection() as conn:
         ledger = run(conn, _SQL["purge_ledger"], days=settings.ledger_keep_days)
         quarantine = run(conn, _SQL["purge_quarantine"], days=settings.quarantine_keep_days)
+        purge_hours(conn)
     if ledger or quarantine:
         log.info("purged %d ledger rows and %d quarantine entries", ledger, quarantine)

@@ -19,13 +19,14 @@ from edge_agent.lines.exchange import Exchange, LineCounters, RawFrame, Transact
 from edge_agent.lines.line import Line
 from edge_agent.lines.marks import Marks, MarksInMemory
 from edge_agent.lines.outlet import Outlet
-from edge_agent.lines.polled import Polled, polled_devices
+from edge_agent.lines.polled import Polled, polled_devices, telling
 from edge_agent.lines.port import Port
 from edge_agent.lines.remembered import Remembered
 from edge_agent.lines.running import Paused, Running
 from edge_agent.lines.schedule import Finished, Job, Outcome, Priority, Schedule, Wait
 from edge_agent.lines.site_time import CHINA, SiteTime
 from protocol.errors import CampusError, DeviceRefused, LineError, NoReply, NotFound, PortUnavailable, Refused, UnexpectedReply, WireError
+from protocol.messages import DeviceHealth
 from protocol.profile import AnyProfile
 from protocol.reading import Quality, Reading, SeriesKey
 from protocol.site_plan import Device
@@ -153,6 +154,10 @@ class Poller:
         """Devices that do not answer."""
         return self._schedule.quarantined()
 
+    def device_healths(self) -> tuple[DeviceHealth, ...]:
+        """The devices with most trouble and the slowest."""
+        return telling(list(self._devices.values()))
+
     def raw_frames(self) -> list[RawFrame]:
         """The last bytes on the line."""
         return self._line.raw_frames()
@@ -247,7 +252,12 @@ class Poller:
         return readings
 
     def _exchange(self, polled: Polled, transaction: Transaction[Any]) -> Exchange[Any]:
-        exchange = self._line.exchange(transaction, polled.timing(), self._outlet.flush_if_due)
+        polled.tally.exchanges += 1
+        try:
+            exchange = self._line.exchange(transaction, polled.timing(), self._outlet.flush_if_due, polled.device.id)
+        except CampusError as error:
+            polled.tally.failed(error)
+            raise
         if exchange.td_s is not None:
             polled.delays.answered(exchange.td_s)
         return exchange

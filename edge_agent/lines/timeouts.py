@@ -30,6 +30,11 @@ class ReplyDelays:
         """Note a time-out: the next try gets the profile's full time, because the learned one may have been too short."""
         self._missed = True
 
+    def median_ms(self) -> int | None:
+        """The usual delay; None before an answer was timed. May be called while another thread notes delays."""
+        seen = tuple(self._seen)
+        return round(1000 * percentile(seen, 0.5)) if seen else None
+
     def first_byte_s(self, profile_s: float) -> float:
         """How long the next reply's first byte may take. `profile_s`: the profile's answer while nothing is learned."""
         if self._missed or len(self._seen) < ENOUGH:

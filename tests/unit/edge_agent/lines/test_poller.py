@@ -607,3 +607,18 @@ def test_poll_that_cannot_be_built_is_reported_and_does_not_come_back_at_once(be
             raised += 1
 
     assert raised == 4  # two requests of each device, then there is nothing to do
+
+
+def test_devices_with_trouble_and_the_slowest_are_told_worst_first(bench: Bench) -> None:
+    c = device("c", "000000000003")
+    bench.damaged, bench.dead = {B.address}, {c.address}
+    poller = bench.start(A, B, c)
+    bench.run(poller, 120.0)
+
+    told = {one.id: one for one in poller.device_healths()}
+    assert list(told)[-1] == "a"
+    assert (told["a"].timeouts, told["a"].damaged, told["a"].delay_ms) == (0, 0, 45)  # the answer came at 50 ms, its first bit some before
+    assert told["a"].exchanges > 0
+    assert told["b"].damaged == told["b"].exchanges > 0
+    assert told["c"].timeouts == told["c"].exchanges > 0
+    assert told["c"].delay_ms is None
