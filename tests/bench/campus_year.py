@@ -74,7 +74,8 @@ def fill(conn: Connection, days: int = 366, today: date | None = None) -> list[P
 def _points(conn: Connection) -> list[Point]:
     found = conn.execute(
         "select m.id, m.medium, i.device, i.register, d.kind, array_agg(w.above) from metering_point as m "
-        "join point_position as h on h.point = m.code join place_within as w on w.place = h.place join place as p on p.code = w.above and p.kind <> 'room' "
+        "join point_position as h on h.point = m.code join place_within as w on w.place = h.place "
+        "join place as p on p.code = w.above and p.kind <> 'room' "
         "join installation as i on i.point = m.code join device as d on d.code = i.device "
         "where i.register is not null and h.role <> 'check' group by 1, 2, 3, 4, 5 order by 1"
     )
