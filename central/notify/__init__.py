@@ -1,0 +1,1 @@
+"""Telling people and systems of alarms, with proof that it was sent."""
