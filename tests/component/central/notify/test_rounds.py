@@ -217,7 +217,7 @@ def test_a_resting_channel_keeps_what_waits(desk: Desk, mailbox: Any) -> None:
     channel = desk.channel(Way.EMAIL, to=("a@campus.example",))
     desk.rule(channel)
     desk.raised()
-    desk.rounds.turn(desk.pool)
+    desk.turn()
     assert len(mailbox.took) == 1
     enable_channel(desk.conn, channel, False, "tester")
     desk.raised()
