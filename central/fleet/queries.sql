@@ -253,3 +253,33 @@ delete from line_hour where hour < now() - %(days)s * interval '1 day';
 
 -- name: purge_gateway_hours
 delete from gateway_hour where hour < now() - %(days)s * interval '1 day';
+
+-- name: wellness
+with recent as (
+    select gateway, line, sum(exchanges)::bigint as exchanges, sum(timeouts)::bigint as timeouts, sum(checksum_errors)::bigint as checksum_errors
+    from line_hour where hour > now() - interval '2 hours' group by 1, 2
+), usual as (
+    select gateway, line, sum(exchanges)::bigint as exchanges, sum(timeouts)::bigint as timeouts, sum(checksum_errors)::bigint as checksum_errors
+    from line_hour where hour > now() - interval '7 days' and hour <= now() - interval '2 hours' group by 1, 2
+), standing as (
+    select gateway, line, count(*)::integer as devices from device where removed_at is null and gateway is not null group by 1, 2
+), lines as (
+    select l.gateway, jsonb_agg(jsonb_build_object('line', l.code, 'devices', coalesce(d.devices, 0), 'exchanges', r.exchanges, 'timeouts', r.timeouts,
+        'checksum_errors', r.checksum_errors, 'usual_exchanges', u.exchanges, 'usual_timeouts', u.timeouts,
+        'usual_checksum_errors', u.checksum_errors) order by l.position) as lines
+    from line as l left join recent as r on (r.gateway, r.line) = (l.gateway, l.code) left join usual as u on (u.gateway, u.line) = (l.gateway, l.code)
+    left join standing as d on (d.gateway, d.line) = (l.gateway, l.code)
+    where l.removed_at is null group by l.gateway
+)
+select g.code, g.name_zh, g.name_en, g.place, p.name_zh as place_zh, p.name_en as place_en, coalesce(s.state, 'offline') as state,
+    extract(epoch from now() - greatest(s.last_seen_at, s.health_at))::integer as silent_s, s.health, s.clock_offset_ms,
+    case when (s.reported #>> '{documents,lines,version}')::integer is distinct from w.version
+        then extract(epoch from now() - w.changed_at)::integer end as behind_s,
+    s.reported #>> '{documents,lines,error}' is not null as refused,
+    (select sum(h.restarts)::integer from gateway_hour as h where h.gateway = g.code and h.hour > now() - interval '24 hours') as restarts_24h,
+    (select coalesce(sum(q.lost), 0)::integer from gateway_gap as q where q.gateway = g.code and q.lost_at > now() - interval '24 hours') as lost_24h,
+    s.agent_version, coalesce(n.lines, '[]') as lines
+from gateway as g join place as p on p.code = g.place left join gateway_status as s on s.gateway = g.code
+left join desired_document as w on w.gateway = g.code and w.document = 'lines' left join lines as n on n.gateway = g.code
+where g.removed_at is null and in_scope(g.place, %(scope)s::text[]) and (%(gateway)s::text is null or g.code = %(gateway)s)
+order by g.position;

@@ -53,7 +53,7 @@ class Box:
             Announcer(self._birth, self._health),
             Clock(time.monotonic, now_ms, random.uniform),
             on_document=lambda _name, _body: None,
-            on_command=lambda _body: None,
+            on_command=lambda _body, _expiry_s: None,
             reconnect=Reconnect(0.05, 0.5),
         )
 
