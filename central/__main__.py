@@ -94,6 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     heard.add_argument("--json", action="store_true", help="machine-readable output")
     heard.set_defaults(command=_iot_status)
 
+    trail = commands.add_parser("audit", help="the audit trail").add_subparsers(required=True, metavar="ACTION")
+    sealed = trail.add_parser("check", help="prove that no sealed entry was changed or removed", description="Exit status 0 when none was, else 1.")
+    sealed.set_defaults(command=_audit_check)
+
     state = commands.add_parser("status", help="tell how database and fleet are", description="Exit status 0 when the database is up, else 3.")
     state.add_argument("--json", action="store_true", help="machine-readable output")
     state.set_defaults(command=_status)
@@ -188,6 +192,17 @@ def _iot_status(settings: Settings, options: argparse.Namespace) -> int:
     with _ready(settings) as conn:
         _tell(iot_status(conn, int(time.time() * 1000)), options.json)
     return 0
+
+
+def _audit_check(settings: Settings, _options: argparse.Namespace) -> int:
+    from central.identity.audit_seal import check_seals
+
+    with _ready(settings) as conn:
+        sealed, breaches = check_seals(conn)
+    for breach in breaches:
+        _say(f"entries {breach.first_id} to {breach.last_id} are not what was sealed: {breach.rows} of {breach.sealed_rows} are there")
+    _say(f"{sealed} entries sealed, {len(breaches)} stretches changed")
+    return _EXIT_ERROR if breaches else 0
 
 
 def _status(settings: Settings, options: argparse.Namespace) -> int:

@@ -14,16 +14,21 @@ from collections.abc import Callable, Collection, Iterator
 from enum import StrEnum
 from functools import partial
 
+from central.alarms.rounds import evaluate_alarms
+from central.batches.work import work_batches
 from central.consumption.rounds import consume
 from central.context import Central
+from central.control.rounds import lead_commands
 from central.database import database, ensure_schema
 from central.db.pool import open_pool
+from central.exports.work import work_exports
 from central.ingest.worker import HISTORY, LIVE, Counters, filters, work
 from central.iot.broker import SHARE, WINDOW, work_reports
 from central.iot.listen import listen_tcp, listen_udp
-from central.jobs.leader import CONSUMPTION_LOCK, lead
+from central.jobs.leader import ALARMS_LOCK, CONSUMPTION_LOCK, CONTROL_LOCK, lead
 from central.jobs.rounds import lead_rounds
 from central.mqtt.session import Session
+from central.notify.rounds import notify
 from central.settings import Settings
 from protocol.topics import Up, iot_report_filter
 
@@ -80,6 +85,11 @@ def _start(central: Central, roles: Collection[Role], stop: threading.Event) -> 
     if Role.JOBS in roles:
         threads.append(_thread("jobs", stop, partial(_jobs, central, stop)))
         threads.append(_thread("consumption", stop, partial(_consumption, central, stop)))
+        threads.append(_thread("notify", stop, partial(notify, central, stop)))
+        threads.append(_thread("exports", stop, partial(work_exports, central, stop)))
+        threads.append(_thread("batches", stop, partial(work_batches, central, stop)))
+        threads.append(_thread("alarms", stop, partial(_alarms, central, stop)))
+        threads.append(_thread("control", stop, partial(_control, central, stop)))
     return threads
 
 
@@ -89,6 +99,14 @@ def _jobs(central: Central, stop: threading.Event) -> None:
 
 def _consumption(central: Central, stop: threading.Event) -> None:
     lead(central.dsn, stop, lambda still_leader, _epoch: consume(central, stop, still_leader), CONSUMPTION_LOCK)
+
+
+def _control(central: Central, stop: threading.Event) -> None:
+    lead(central.dsn, stop, lambda still_leader, _epoch: lead_commands(central, _client("control"), stop, still_leader), CONTROL_LOCK)
+
+
+def _alarms(central: Central, stop: threading.Event) -> None:
+    lead(central.dsn, stop, lambda still_leader, _epoch: evaluate_alarms(central, stop, still_leader), ALARMS_LOCK)
 
 
 def _ingest(central: Central, name: str, channels: Collection[Up], stop: threading.Event) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, TypeAdapter, ValidationError, field_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from protocol.document import parse_toml
 from protocol.errors import ConfigError
@@ -39,11 +40,16 @@ class BrokerSettings(Record):
 
 
 class WebSettings(Record):
-    """Where pages and API are served. `public_url`: how people reach them, for links in mails and one-time links."""
+    """Where pages and API are served. `public_url`: how people reach them, for links in mails and one-time links.
+
+    `requests_per_s`, `requests_at_once`: what one session, token or address without either may ask of one process; more is answered with 429.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 8080
     public_url: str = "http://127.0.0.1:8080"
+    requests_per_s: float = Field(default=20, gt=0, le=10_000)
+    requests_at_once: int = Field(default=200, ge=10, le=100_000)
 
     @field_validator("public_url")
     @classmethod
@@ -72,6 +78,7 @@ class JobsSettings(Record):
 
     ledger_keep_days: int = Field(default=180, ge=30, le=3650)
     quarantine_keep_days: int = Field(default=365, ge=7, le=3650)
+    alarm_keep_days: int = Field(default=1095, ge=180, le=3650)
 
 
 class StorageSettings(Record):
@@ -108,6 +115,63 @@ class IotSettings(Record):
     keep_report_days: int = Field(default=400, ge=31, le=3650)
 
 
+class IdentitySettings(Record):
+    """Signing in. `key_file`: encrypts second factors at rest; by default it is made as `secrets/identity.key` below `data_dir`. Back it up.
+
+    `oidc_*`: an OpenID Connect provider, `cas_url`: a CAS 3.0 server, as people reach them; empty: none. Labels stand on the sign-in page.
+    `*_second_factor`: the provider asks for a second factor itself, so that ours is not asked for. `ca_file`: certificates that sign the providers'.
+    `auto_create`: a person who signs in for the first time gets an account of `external_role`; otherwise an administrator accepts them.
+    `places_claim`: the claim or attribute that lists codes of the places a new account may see; empty: the whole site.
+    `name_claim`: the claim or attribute that names a person.
+    """
+
+    key_file: Path | None = None
+    oidc_issuer: str = ""
+    oidc_client_id: str = ""
+    oidc_secret_file: Path | None = None
+    oidc_label: str = Field(default="OpenID Connect", max_length=60)
+    oidc_second_factor: bool = False
+    cas_url: str = ""
+    cas_label: str = Field(default="CAS", max_length=60)
+    cas_second_factor: bool = False
+    ca_file: Path | None = None
+    timeout_s: float = Field(default=5, gt=0, le=60)
+    auto_create: bool = False
+    external_role: Literal["viewer", "engineer", "operator"] = "viewer"
+    places_claim: str = Field(default="", max_length=100)
+    name_claim: str = Field(default="preferred_username", max_length=100)
+
+    @field_validator("oidc_issuer", "cas_url")
+    @classmethod
+    def _is_safe(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and parts.scheme != "https" and (parts.scheme != "http" or parts.hostname not in {"127.0.0.1", "localhost"}):
+            raise ValueError("an identity provider is reached by https://")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> IdentitySettings:
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ValueError("oidc_issuer needs oidc_client_id: the name the provider knows this server under")
+        return self
+
+
+class NotifySettings(Record):
+    """Mail for notifications; robots and webhooks are channels of the console. `smtp_password_file` holds one line.
+
+    `allow_http`: webhooks without TLS, for programs on the same machine.
+    """
+
+    smtp_host: str = ""
+    smtp_port: Port = 587
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_username: str | None = None
+    smtp_password_file: Path | None = None
+    mail_from: str = Field(default="", pattern=r"^([^@\s<>]+@[^@\s<>]+)?$")
+    mail_name: str = "Campus energy"
+    allow_http: bool = False
+
+
 class Settings(Record):
     """Everything central can be told."""
 
@@ -120,6 +184,8 @@ class Settings(Record):
     storage: StorageSettings = StorageSettings()
     consumption: ConsumptionSettings = ConsumptionSettings()
     iot: IotSettings = IotSettings()
+    notify: NotifySettings = NotifySettings()
+    identity: IdentitySettings = IdentitySettings()
 
 
 _ADAPTER = TypeAdapter(Settings)
@@ -143,6 +209,8 @@ def parse_settings(text: str, name: str, base: Path, environment: Mapping[str, s
     found: dict[str, object] = {"data_dir": base / settings.data_dir, "broker": settings.broker.model_copy(update=files)}
     if settings.iot.secrets_dir is not None:
         found["iot"] = settings.iot.model_copy(update={"secrets_dir": base / settings.iot.secrets_dir})
+    kept = {key: base / path for key, path in settings.identity if isinstance(path, Path)}
+    found["identity"] = settings.identity.model_copy(update=kept)
     return settings.model_copy(update=found)
 
 

@@ -13,11 +13,13 @@ from pathlib import Path
 
 from edge_agent import watchdog
 from edge_agent.buffer.batches import Limits as OutboxLimits
+from edge_agent.buffer.inbox import Inbox
 from edge_agent.buffer.latest import Latest
 from edge_agent.buffer.marks import Marks
 from edge_agent.buffer.outbox import Outbox
 from edge_agent.buffer.settings_store import SettingsStore
 from edge_agent.clock import GuardedClock
+from edge_agent.control.executor import STALLED_AFTER_S, Executor
 from edge_agent.documents import Documents
 from edge_agent.line_set import LineSet
 from edge_agent.lines.site_time import zone_of
@@ -67,12 +69,15 @@ class Agent:
         self.lines = LineSet(self._line_worker)
         store = SettingsStore(settings.state_dir / DOCUMENTS_FOLDER)
         self.documents = Documents(store, settings.gateway, self._profiles, self._apply, settings.lines.file, self._turn.set)
+        self.inbox = Inbox(settings.state_dir, self._clock.monotonic)
+        self.control = Executor(self.inbox, self.outbox.append_results, self.lines, self._profiles, self._clock)
         self.sender = None if settings.uplink is None else self._sender(settings.uplink)
 
     def run(self) -> None:
         """Start everything, watch over it until `stop`, and stop it in reverse. Raises ConfigError if the local lines file is bad."""
         try:
             self.documents.start()
+            self.control.start()
             if self.sender is not None:
                 self.sender.report(self.documents.reported())
                 self.sender.start()
@@ -132,7 +137,7 @@ class Agent:
 
     def _is_alive(self, now_s: float) -> bool:
         """Whether every thread made progress; if not, the watchdog is left to bite."""
-        progress = dict(self.lines.progress())
+        progress = {**self.lines.progress(), "control": (self.control.last_progress(), STALLED_AFTER_S)}
         if self.sender is not None:
             progress["uplink"] = (self.sender.last_progress, _UPLINK_STALLED_S)
         silent = watchdog.stalled(progress, now_s)
@@ -155,10 +160,13 @@ class Agent:
         return f"STATUS={len(self.lines.statuses())} lines, {self.outbox.backlog().batches} batches wait, {uplink}"
 
     def _close(self) -> None:
+        if not self.control.stop():
+            _LOG.warning("the control thread does not end in time; it is left behind")
         self.lines.stop()
         if self.sender is not None and not self.sender.stop(_UPLINK_STOP_S):
             _LOG.warning("the uplink does not end in time; it is left behind")
         self.marks.close()
+        self.inbox.close()
         self.outbox.close()
 
     def _apply(self, document: LinesDocument) -> None:
@@ -185,7 +193,7 @@ class Agent:
             Announcer(self._birth, self._health),
             Clock(time.monotonic, self._clock.wall_ms, random.uniform),
             on_document=self.documents.receive,
-            on_command=_refuse_command,
+            on_command=self.control.receive,
             reconnect=Reconnect(uplink.reconnect_min_s, uplink.reconnect_max_s),
         )
 
@@ -244,7 +252,3 @@ def _options(gateway: str, uplink: UplinkSettings) -> Options:
         session_expiry_s=uplink.session_expiry_s,
         will_delay_s=uplink.will_delay_s,
     )
-
-
-def _refuse_command(payload: bytes) -> None:
-    _LOG.error("a command of %d bytes is ignored: this agent has no control worker", len(payload))

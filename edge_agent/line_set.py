@@ -14,7 +14,7 @@ from edge_agent.lines.worker import LineWorker
 from edge_agent.watchdog import Progress
 from protocol.errors import LineError, NotFound
 from protocol.messages import LineHealth, LineStatus
-from protocol.site_plan import Line
+from protocol.site_plan import Device, Line
 
 _LOG = logging.getLogger(__name__)
 STALLED_AFTER_S = 60.0  # the longest exchange (300 baud, long frame) takes about 10 s
@@ -58,6 +58,20 @@ class LineSet:
             if line_id not in self._workers:
                 raise NotFound(f"there is no line {line_id!r} on this gateway", line=line_id)
             return self._workers[line_id]
+
+    def device(self, device_id: str) -> tuple[LineWorker, Device]:
+        """A device of the plan in force and the worker of its line; raises NotFound."""
+        with self._lock:
+            for plan in self._plans:
+                for device in plan.devices:
+                    if device.id == device_id and plan.id in self._workers:
+                        return self._workers[plan.id], device
+        raise NotFound(f"no line of this gateway has a device {device_id!r}", device=device_id)
+
+    @property
+    def zone(self) -> tzinfo:
+        """The site's time zone."""
+        return self._zone
 
     def statuses(self) -> tuple[LineStatus, ...]:
         """The lines as the birth message tells them."""

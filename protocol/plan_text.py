@@ -31,7 +31,7 @@ def _plan_lines(plan: SitePlan) -> Iterator[str]:
         yield from (f"  - {_flow(one.model_dump(mode='json', exclude_none=True, exclude_defaults=True))}" for one in plan.reporting_devices)
     if plan.virtual_points:
         yield "virtual_points:"
-        yield from (f"  - {_flow(point.model_dump(mode='json'))}" for point in plan.virtual_points)
+        yield from (f"  - {_flow(point.model_dump(mode='json', exclude_none=True))}" for point in plan.virtual_points)
     if plan.rehearsal is not None:
         yield "rehearsal:"
         yield f"  seed: {plan.rehearsal.seed}"

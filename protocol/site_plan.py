@@ -21,6 +21,7 @@ __all__ = ["ConcentratorPort", "LinePort", "SerialPort", "TcpClientPort", "TcpSe
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,62}$")]
 GatewayId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")]
 Role = Literal["intake", "main", "branch", "sub", "check"]
+ItemCode = Annotated[str, Field(pattern=r"^\d{2}[A-Z](\d([A-Z])?)?$")]  # energy item: class, letter, level-2 digit, level-3 letter; 01B1A
 Coefficient = Literal[1, -1]
 MAX_TERMS = 200  # inputs of a virtual point
 
@@ -28,7 +29,7 @@ MAX_TERMS = 200  # inputs of a virtual point
 class Device(Record):
     """One device on a line. `address`, as text: 12 digits (DL/T 645), 14 (CJ/T 188), 8 or 1..250 (M-Bus secondary, primary), 1..247 (Modbus).
 
-    `point`: the metering point it stands at (default: the device's own id); `ct`, `pt`: transformer ratios of the installation.
+    `point`: the metering point it stands at (default: the device's own id); `ct`, `pt`: transformer ratios of the installation; `item`: its energy item.
     `role`: what the point is in the tree of supply (default: sub; a check meter is in no sum); `upstream`: the point that measures this one too.
     `max_per_hour`: what can pass the meter in an hour at most, Wh or L of its own register, before the transformer ratios; default by medium.
     `poll_s` overrides the profile's periods per group. Groups of every profile: `freeze` (default: behind each end of the freeze's period), `events`
@@ -45,6 +46,7 @@ class Device(Record):
     pt: int = Field(default=1, ge=1, le=10_000)
     role: Role | None = None  # None and not "sub", so that documents for gateways do not carry it
     upstream: Id | None = None
+    item: ItemCode | None = None
     max_per_hour: int | None = Field(default=None, ge=1, lt=1 << 53)
     poll_s: dict[str, int] = {}
 
@@ -86,6 +88,7 @@ class ReportingDevice(Record):
     window_h: int = Field(default=2, ge=0, le=48)
     role: Role | None = None
     upstream: Id | None = None
+    item: ItemCode | None = None
     max_per_hour: int | None = Field(default=None, ge=1, lt=1 << 53)
 
     @property
@@ -122,12 +125,15 @@ class Gateway(Record):
 
 
 class Place(Record):
-    """A node of the place tree. Parents stand before their children."""
+    """A node of the place tree. Parents stand before their children. `building_type`: campus code, such as I, a dormitory."""
 
     id: Id
     kind: Literal["campus", "zone", "building", "floor", "room"]
     parent: Id | None = None
     name: Text
+    area_m2: int | None = Field(default=None, ge=1, le=100_000_000)
+    people: int | None = Field(default=None, ge=0, le=10_000_000)
+    building_type: str | None = Field(default=None, pattern=r"^[A-Z]$")
 
 
 class VirtualPoint(Record):
@@ -137,6 +143,7 @@ class VirtualPoint(Record):
     place: Id
     name: Text
     medium: Literal["electricity", "water"] = "electricity"
+    item: ItemCode | None = None
     terms: dict[Id, Coefficient] = Field(min_length=1, max_length=MAX_TERMS)
 
 

@@ -19,12 +19,15 @@ class Meters:
 
 @dataclass(frozen=True, slots=True)
 class Buildings:
-    """`count` buildings of one kind with `floors` floors each."""
+    """`count` buildings of one kind with `floors` floors each; floor area, people and campus building type of one of them are made up."""
 
     id: str
     name: Text
     count: int
     floors: int
+    area_m2: int
+    people: int
+    building_type: str
 
 
 def _name(zh: str, en: str) -> Text:
@@ -57,17 +60,20 @@ ENERGY_WATER_VIA = "webhook/maituo"
 ENERGY_GATEWAYS = 70
 
 ENERGY_BUILDINGS = (
-    Buildings("teach", _name("教学楼", "Teaching Building"), 8, 5),
-    Buildings("lab", _name("实验楼", "Laboratory"), 10, 6),
-    Buildings("college", _name("学院楼", "College Building"), 8, 5),
-    Buildings("canteen", _name("食堂", "Canteen"), 4, 2),
-    Buildings("library", _name("图书馆", "Library"), 1, 6),
-    Buildings("gym", _name("体育馆", "Gymnasium"), 1, 2),
-    Buildings("admin", _name("行政楼", "Administration"), 1, 4),
-    Buildings("clinic", _name("校医院", "Clinic"), 1, 3),
-    Buildings("service", _name("后勤楼", "Services"), 1, 3),
+    Buildings("teach", _name("教学楼", "Teaching Building"), 8, 5, 9000, 2200, "C"),
+    Buildings("lab", _name("实验楼", "Laboratory"), 10, 6, 11000, 420, "D"),
+    Buildings("college", _name("学院楼", "College Building"), 8, 5, 8000, 600, "E"),
+    Buildings("canteen", _name("食堂", "Canteen"), 4, 2, 5200, 1800, "G"),
+    Buildings("library", _name("图书馆", "Library"), 1, 6, 24000, 3500, "B"),
+    Buildings("gym", _name("体育馆", "Gymnasium"), 1, 2, 9500, 400, "F"),
+    Buildings("admin", _name("行政楼", "Administration"), 1, 4, 7000, 310, "A"),
+    Buildings("clinic", _name("校医院", "Clinic"), 1, 3, 4200, 90, "K"),
+    Buildings("service", _name("后勤楼", "Services"), 1, 3, 3000, 120, "M"),
 )
 DORM_FLOORS = 6
+DORM_M2_A_ROOM, DORM_PEOPLE_A_ROOM = 24, 4
+# Energy items of the meters of one building of the energy system, in turn; dorm meters are all 01A1.
+ENERGY_ITEMS = ("01A1", "01A2", "01B2E", "01C2", "01D6", "01A1", "01B1C", "01C1")
 
 # Classrooms: 54 boxes in 70 rooms with 139 light switches, 70 control switches and 70 air-conditioner controllers (on a line of their own: they want
 # two stop bits); a sensor tells each room's temperature. Cameras are no line devices.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import cycle, islice
+from types import MappingProxyType
 
 from protocol.errors import ConfigError
 from protocol.profile import AnyProfile, Serial
@@ -12,7 +13,7 @@ from protocol.profile_items import Protocol
 from protocol.record import Text
 from protocol.site_plan import Device, Gateway, Line, Place, Rehearsal, ReportingDevice, SerialPort, Site, SitePlan
 from provisioning import reference_inventory as inventory
-from provisioning.reference_inventory import Meters
+from provisioning.reference_inventory import Buildings, Meters
 
 _LINES = 4  # RS-485 ports of a gateway
 _DIGITS = {Protocol.DLT645_2007: 12, Protocol.DLT645_1997: 12, Protocol.CJT188: 14}
@@ -51,12 +52,20 @@ def _dorms(places: list[Place], profiles: Mapping[str, AnyProfile]) -> Iterator[
         building = f"dorm-{index // 2 + 1:02}"
         half = index % 2
         if half == 0:
-            places += _building(building, Text(zh=f"学生公寓{index // 2 + 1}号楼", en=f"Dormitory {index // 2 + 1}"), inventory.DORM_FLOORS)
+            rooms_here = sum(count for _, count in shares[index : index + 2])
+            facts = {
+                "area_m2": rooms_here * inventory.DORM_M2_A_ROOM * 3 // 2,
+                "people": rooms_here * inventory.DORM_PEOPLE_A_ROOM,
+                "building_type": "I",
+            }
+            name = Text(zh=f"学生公寓{index // 2 + 1}号楼", en=f"Dormitory {index // 2 + 1}")
+            places += _building(building, name, inventory.DORM_FLOORS, facts)
         floors = [half * inventory.DORM_FLOORS // 2 + n for n in range(1, inventory.DORM_FLOORS // 2 + 1)]
         rooms = _rooms(building, floors, count)
         places += rooms
         units = [
-            _unit(meters, number, f"m-{room.id}", room.id, profiles) for room, number in zip(rooms, islice(numbers[id(meters)], count), strict=True)
+            _used_for(_unit(meters, number, f"m-{room.id}", room.id, profiles), "01A1")
+            for room, number in zip(rooms, islice(numbers[id(meters)], count), strict=True)
         ]
         for position, number in enumerate(islice(water_numbers, waters[index])):
             floor = f"{building}-f{floors[position % len(floors)]}"
@@ -71,15 +80,18 @@ def _energy(places: list[Place], profiles: Mapping[str, AnyProfile]) -> Iterator
     total = sum(maker.count for maker in inventory.ENERGY_METERS)
     main = ""
     for index, count in enumerate(_shares(total, inventory.ENERGY_GATEWAYS)):
-        building, name, storeys = buildings[index // 2]
+        building, name, kind = buildings[index // 2]
+        storeys = kind.floors
         if index % 2 == 0:
-            places += _building(building, name, storeys)
+            places += _building(building, name, storeys, {"area_m2": kind.area_m2, "people": kind.people, "building_type": kind.building_type})
         floors = list(range(1, storeys + 1))[index % 2 :: 2]
         rooms = _rooms(building, floors, count)
         places += rooms
         units = [_unit(maker, number, f"e-{room.id}", room.id, profiles) for room, (maker, number) in zip(rooms, islice(meters, count), strict=True)]
         if index % 2 == 0:
             main = units[0].device.id
+        items = cycle(inventory.ENERGY_ITEMS)
+        units = [unit if unit.device.id == main else _used_for(unit, next(items)) for unit in units]
         yield _gateway(f"gw-{index + 60:03}", f"{building}-f{floors[0]}", [_below(unit, main) for unit in units])
 
 
@@ -101,11 +113,9 @@ def _energy_water(profiles: Mapping[str, AnyProfile]) -> Iterator[ReportingDevic
             )
 
 
-def _energy_buildings() -> list[tuple[str, Text, int]]:
-    """Id, name and floors of each building with a gateway of the energy system."""
-    return [
-        (f"{kind.id}-{n}", _numbered(kind.name, n, kind.count), kind.floors) for kind in inventory.ENERGY_BUILDINGS for n in range(1, kind.count + 1)
-    ]
+def _energy_buildings() -> list[tuple[str, Text, Buildings]]:
+    """Id, name and kind of each building with a gateway of the energy system."""
+    return [(f"{kind.id}-{n}", _numbered(kind.name, n, kind.count), kind) for kind in inventory.ENERGY_BUILDINGS for n in range(1, kind.count + 1)]
 
 
 def _classrooms(places: list[Place], profiles: Mapping[str, AnyProfile]) -> Iterator[Gateway]:
@@ -144,6 +154,10 @@ def _unit(meters: Meters, number: int, device: str, place: str, profiles: Mappin
     address = f"{meters.prefix}{number:0{digits - len(meters.prefix)}}" if digits else "1"
     name = Text(zh=f"{meters.maker.zh} {number}", en=f"{meters.maker.en} {number}")
     return _Unit(Device(id=device, profile=meters.profile, address=address, place=place, name=name), profile)
+
+
+def _used_for(unit: _Unit, item: str) -> _Unit:
+    return _Unit(unit.device.model_copy(update={"item": item}), unit.profile)
 
 
 def _below(unit: _Unit, main: str) -> _Unit:
@@ -190,8 +204,8 @@ def _addressed(unit: _Unit, position: int) -> Device:
     return unit.device.model_copy(update={"address": str(position)}) if unit.profile.protocol is Protocol.MODBUS_RTU else unit.device
 
 
-def _building(building: str, name: Text, floors: int) -> Iterator[Place]:
-    yield Place(id=building, kind="building", parent="campus", name=name)
+def _building(building: str, name: Text, floors: int, facts: Mapping[str, object] = MappingProxyType({})) -> Iterator[Place]:
+    yield Place(id=building, kind="building", parent="campus", name=name).model_copy(update=dict(facts))
     for floor in range(1, floors + 1):
         yield Place(id=f"{building}-f{floor}", kind="floor", parent=building, name=Text(zh=f"{floor}层", en=f"Floor {floor}"))
 

@@ -12,6 +12,7 @@ from central.consumption.months import last_closed
 from central.consumption.tree import counts_in, hangs, load_tree
 from central.db.pool import Connection
 from central.db.statements import load_statements, one, rows, run
+from central.reports.dictionary import factor_versions_on
 from protocol.errors import Conflict, Refused
 
 _SQL = load_statements("central.consumption")
@@ -122,9 +123,10 @@ def _data_problem(found: _Facts, missing: float) -> str | None:
 
 
 def _inputs(conn: Connection, month: date, force: str | None) -> dict[str, object]:
-    """What the figures were made with: tariff versions in force, and why it was forced."""
+    """What the figures were made with: versions of tariffs and conversion factors in force, and why it was forced."""
     versions = conn.execute(_SQL["tariffs_in_force"], {"month": month, "next": next_month(month)}).fetchall()
-    return {"tariffs": [f"{tariff} {valid_from}" for tariff, valid_from in versions], "forced": force, "closed_with": "central.consumption"}
+    tariffs = [f"{tariff} {valid_from}" for tariff, valid_from in versions]
+    return {"tariffs": tariffs, "factors": factor_versions_on(month), "forced": force, "closed_with": "central.consumption"}
 
 
 def _window(month: date, zone: str) -> dict[str, datetime]:

@@ -46,7 +46,9 @@ class CostFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class _DayRates:
+class DayRates:
+    """A day's energy by rate, and how much of it is known."""
+
     day: date
     rates: list[int]
     due_s: int
@@ -56,19 +58,20 @@ class _DayRates:
 def point_cost(conn: Connection, zone: str, code: str, point_id: int, medium: str, since: date, until: date) -> CostFigures:
     """A point, both days included. Raises ConfigError for a range that is none."""
     _check_range(since, until)
-    found = rows(conn, _SQL["rates_of_point"], _DayRates, id=point_id, since=since, until=until)
+    found = rows(conn, _SQL["rates_of_point"], DayRates, id=point_id, since=since, until=until)
     due_s = (bounds(until, zone)[1] - bounds(since, zone)[0]) // 1000
-    return _costs(code, medium, found, parsed_versions(conn).get(medium, ()), due_s)
+    return priced(code, medium, found, parsed_versions(conn).get(medium, ()), due_s)
 
 
 def place_cost(conn: Connection, code: str, medium: str, since: date, until: date) -> CostFigures:
     """A place with everything in it; `coverage` of the days of which something is known. Raises ConfigError for a range that is none."""
     _check_range(since, until)
-    found = rows(conn, _SQL["rates_of_place"], _DayRates, place=code, medium=medium, since=since, until=until)
-    return _costs(code, medium, found, parsed_versions(conn).get(medium, ()), sum(row.due_s for row in found))
+    found = rows(conn, _SQL["rates_of_place"], DayRates, place=code, medium=medium, since=since, until=until)
+    return priced(code, medium, found, parsed_versions(conn).get(medium, ()), sum(row.due_s for row in found))
 
 
-def _costs(code: str, medium: str, found: Iterable[_DayRates], versions: Sequence[tuple[date, Tariff]], due_s: int) -> CostFigures:
+def priced(code: str, medium: str, found: Iterable[DayRates], versions: Sequence[tuple[date, Tariff]], due_s: int) -> CostFigures:
+    """What some days cost. `versions`: of the medium's tariff, in order; `due_s`: seconds there are to be known."""
     energies: dict[date | None, Integers] = {}
     known_s = 0
     for row in found:

@@ -660,3 +660,39 @@ select a.into_month, a.closed_month, a.point_id, sum(a.value)::bigint as value
 from adjustment as a join metering_point as m on m.id = a.point_id
 where m.medium = %(medium)s and a.into_month >= %(first)s and a.into_month <= %(last)s
 group by 1, 2, 3;
+
+-- name: finding_table
+with listed as (
+    select f.id, f.code, f.at, f.until, f.opened_at, f.resolved_at, f.resolution, f.point, f.device, d.name_zh as device_zh, d.name_en as device_en,
+        m.name_zh as point_zh, m.name_en as point_en, case when f.resolved_at is null then 'open' else 'settled' end as state,
+        coalesce(f.place, d.place, h.place) as place
+    from finding as f left join device as d on d.code = f.device left join metering_point as m on m.code = f.point
+    left join point_position as h on h.point = f.point and h.valid_to = 'infinity'
+    where (%(code)s::text is null or f.code = %(code)s)
+), chosen as (
+    select l.*, p.name_zh as place_zh, p.name_en as place_en, count(*) over ()::integer as total,
+        case %(sort)s when 'code' then l.code when 'state' then l.state when 'point' then l.point when 'place' then l.place
+            when 'at' then to_char(l.at, 'YYYYMMDDHH24MISSUS') else to_char(l.opened_at, 'YYYYMMDDHH24MISSUS') end as sort_key
+    from listed as l left join place as p on p.code = l.place
+    where (%(scope)s::text[] is null or in_scope(l.place, %(scope)s::text[]))
+        and (%(node)s::text is null or exists (select from place_within as w where w.place = l.place and w.above = %(node)s))
+        and (%(state)s::text is null or l.state = %(state)s)
+        and (%(pattern)s::text is null or lower(concat_ws(' ', l.point, l.point_zh, l.point_en, l.device, l.device_zh, l.device_en, l.place, p.name_zh, p.name_en))
+            like %(pattern)s)
+)
+select * from chosen
+order by case when not %(descending)s then sort_key end, case when %(descending)s then sort_key end desc nulls last, id desc
+offset %(offset)s limit %(limit)s;
+
+-- name: findings_asked
+-- What a batch asks to settle, each with the building it lies in.
+select f.id::text as key, coalesce(m.name_zh, d.name_zh, f.code) as name_zh, coalesce(m.name_en, d.name_en, f.code) as name_en,
+    coalesce(b.name_zh, '') as place_zh, coalesce(b.name_en, '') as place_en,
+    case when f.resolved_at is null then '' else 'it is settled already' end as excluded
+from finding as f left join device as d on d.code = f.device left join metering_point as m on m.code = f.point
+left join point_position as h on h.point = f.point and h.valid_to = 'infinity'
+cross join lateral (select coalesce(f.place, d.place, h.place) as place) as at
+left join lateral (
+    select p.name_zh, p.name_en from place_within as w join place as p on p.code = w.above where w.place = at.place and p.kind = 'building' limit 1) as b on true
+where f.id::text = any(%(keys)s) and (%(scope)s::text[] is null or in_scope(at.place, %(scope)s::text[]))
+order by b.name_en, f.id;

@@ -175,7 +175,12 @@ def ranking(conn: Connection, place: str, medium: str, since: date, until: date,
 
 def heat_map(conn: Connection, place: str, medium: str, year: int) -> list[HeatRow]:
     """A place's year, a row a day with its hours; days of which nothing is known are left out."""
-    found = _fetch(conn, "heat_map", place=place, medium=medium, since=date(year, 1, 1), until=date(year, 12, 31))
+    return heat_between(conn, place, medium, date(year, 1, 1), date(year, 12, 31))
+
+
+def heat_between(conn: Connection, place: str, medium: str, since: date, until: date) -> list[HeatRow]:
+    """As `heat_map`, of any days."""
+    found = _fetch(conn, "heat_map", place=place, medium=medium, since=since, until=until)
     return [HeatRow(day, _hours(slots, known)) for day, slots, known in found]
 
 

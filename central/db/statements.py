@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 
 from central.db.pool import Connection
 from protocol.errors import ConfigError, NotFound
@@ -26,6 +26,12 @@ def load_statements(package: str) -> Mapping[str, bytes]:
 def rows(conn: Connection, statement: bytes, kind: type[T], **params: object) -> list[T]:
     """Run a statement and return its rows as `kind`, matching columns to fields by name."""
     with conn.cursor(row_factory=class_row(kind)) as cursor:
+        return cursor.execute(statement, params).fetchall()
+
+
+def records(conn: Connection, statement: bytes, **params: object) -> list[dict[str, Any]]:
+    """Run a statement and return its rows by column name: for tables, whose columns are data (central.web.tables)."""
+    with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(statement, params).fetchall()
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Path
+from fastapi import APIRouter, Body, Depends, Path, Query
 
 from central.context import Central
 from central.fleet.gateways import GatewayRow, get_gateway, list_gateways
+from central.fleet.line_history import LineHour, line_hours
 from central.fleet.replace_gateway import Accepted, BoxReplaced, BoxSwap, accept_old_box, replace_gateway
+from central.fleet.wellness import Wellness, fleet_wellness
 from central.identity.guard import Principal, require
 from central.identity.scope import About
 
@@ -26,6 +29,27 @@ def router(central: Central) -> APIRouter:
         """Every gateway on the plan (of those that may be seen) with its state, document versions and last health message."""
         with central.pool.connection() as conn:
             return list_gateways(conn, who.scope)
+
+    @api.get("/scores")
+    def scores(who: ListReader) -> list[Wellness]:
+        """The health score of every gateway that may be seen, worst first, with what each lacks and why."""
+        with central.pool.connection() as conn:
+            return fleet_wellness(conn, who.scope)
+
+    @api.get("/{code}/score")
+    def one_score(_: Reader, code: str) -> Wellness:
+        """One gateway's score; 404 if the plan has none of this code."""
+        with central.pool.connection() as conn:
+            get_gateway(conn, code)
+            return fleet_wellness(conn, gateway=code)[0]
+
+    @api.get("/{code}/lines")
+    def lines(_: Reader, code: str, days: Annotated[int, Query(ge=1, le=62)] = 7) -> list[LineHour]:
+        """What its lines did hour by hour in the last days, by line and time."""
+        until = datetime.fromtimestamp(central.clock(), UTC) + timedelta(hours=1)
+        with central.pool.connection() as conn:
+            get_gateway(conn, code)
+            return line_hours(conn, code, until - timedelta(days=days), until)
 
     @api.get("/{code}")
     def gateway(_: Reader, code: str) -> GatewayRow:

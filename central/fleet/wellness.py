@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows
 from central.fleet.score import GatewayFacts, LineFacts, Score, score
@@ -30,6 +32,7 @@ class Wellness:
     score: Score
     facts: GatewayFacts
     suspects: Mapping[str, Sequence[Suspect]]
+    told: Sequence[LineHealth] = ()
 
 
 def fleet_wellness(conn: Connection, scope: Scope = None, gateway: str | None = None) -> list[Wellness]:
@@ -63,7 +66,7 @@ class _Row:
 
 
 def _told(row: _Row, newest: str | None) -> Wellness:
-    reported = {line["id"]: LineHealth.model_validate(_known(line)) for line in (row.health or {}).get("lines") or ()}
+    reported = {line.id: line for line in map(_reported, (row.health or {}).get("lines") or ()) if line is not None}
     facts = GatewayFacts(
         state=row.state,
         silent_s=row.silent_s,
@@ -78,12 +81,17 @@ def _told(row: _Row, newest: str | None) -> Wellness:
         newest_version=newest,
     )
     suspects = {name: found for name, line in reported.items() if (found := suspected_duplicates(line))}
-    return Wellness(row.code, row.name_zh, row.name_en, row.place, row.place_zh, row.place_en, score(facts), facts, suspects)
+    return Wellness(
+        row.code, row.name_zh, row.name_en, row.place, row.place_zh, row.place_en, score(facts), facts, suspects, tuple(reported.values())
+    )
 
 
-def _known(line: Mapping[str, Any]) -> dict[str, Any]:
-    """What this version knows of a line's report: a newer gateway may tell more."""
-    return {name: value for name, value in line.items() if name in LineHealth.model_fields}
+def _reported(line: Mapping[str, Any]) -> LineHealth | None:
+    """A line's report as this version reads it: a newer gateway may tell more, an older one less than is needed."""
+    try:
+        return LineHealth.model_validate({name: value for name, value in line.items() if name in LineHealth.model_fields})
+    except ValidationError:
+        return None
 
 
 def _line(row: Mapping[str, Any], told: LineHealth | None) -> LineFacts:

@@ -1,24 +1,31 @@
-"""The administrator's page of accounts, invitations and API tokens."""
+"""The administrator's page of accounts: who there is, invitations, people who wait at the identity provider's door."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
 
 from central.context import Central
 from central.db.pool import Connection
-from central.identity.accounts import change_role, list_accounts, set_disabled
-from central.identity.guard import Principal, require
-from central.identity.links import create_invitation, create_password_link
-from central.identity.permissions import PERMISSIONS, Role
-from central.identity.tokens import create_token, list_tokens, revoke_token
+from central.identity.accounts import MAX_PLACES, list_accounts
+from central.identity.attempt import Tried, tried
+from central.identity.external import accept, dismiss, join, list_waiting
+from central.identity.guard import Principal, reads_personal, require
+from central.identity.links import create_invitation
+from central.identity.permissions import ROLE_NAMES, Role
+from central.identity.places import places_named, search_places
 from central.web.render import render
 from central.web.site import load_site
-from protocol.errors import Conflict, Refused
 
 Administrator = Annotated[Principal, Depends(require("identity.manage"))]
+PersonalReader = Annotated[Principal, Depends(reads_personal("accounts", require("identity.manage")))]
+Reach = Annotated[Literal["site", "places"], Form()]
+Places = Annotated[list[str] | None, Form(max_length=MAX_PLACES + 1)]
+Word = Annotated[str, Form(max_length=300)]
 
 
 def router(central: Central) -> APIRouter:
@@ -27,67 +34,77 @@ def router(central: Central) -> APIRouter:
     public_url = central.settings.web.public_url
 
     @routes.get("")
-    def accounts_page(request: Request, principal: Administrator) -> Response:
+    def accounts_page(request: Request, _: PersonalReader) -> Response:
         with central.pool.connection() as conn:
             return _page(request, conn)
+
+    @routes.get("/places")
+    def places(
+        request: Request,
+        _: Administrator,
+        q: Annotated[str, Query(max_length=80)] = "",
+        places: Annotated[list[str] | None, Query(max_length=MAX_PLACES + 1)] = None,
+        element: Annotated[str, Query(pattern="^[a-z-]{1,40}$")] = "places",
+    ) -> Response:
+        """Places already chosen, and those found by a search, as boxes to tick."""
+        with central.pool.connection() as conn:
+            chosen = places_named(conn, places or [])
+            found = [place for place in search_places(conn, q.strip()) if place.code not in chosen]
+        context = {"chosen": list(chosen.values()), "found": found, "q": q.strip(), "element": element}
+        return render(request, "identity_found.html", context)
 
     @routes.post("/invitation")
-    def invite(request: Request, principal: Administrator, role: Annotated[Role, Form()]) -> Response:
+    def invite(request: Request, who: Administrator, role: Annotated[Role, Form()], reach: Reach = "site", places: Places = None) -> Response:
         with central.pool.connection() as conn:
-            link = create_invitation(conn, public_url, role, principal.name, central.clock())
-            return _page(request, conn, link=link)
+            make = partial(create_invitation, conn, public_url, role, who, central.clock(), chosen(reach, places))
+            outcome = tried(conn, make)
+            return _page(request, conn, outcome, link=outcome.result)
 
-    @routes.post("/{account_id}/password-link")
-    def password_link(request: Request, principal: Administrator, account_id: int) -> Response:
+    @routes.post("/waiting/accept")
+    def take_in(
+        request: Request,
+        who: Administrator,
+        provider: Word,
+        subject: Word,
+        name: Word,
+        role: Annotated[Role, Form()],
+        reach: Reach = "site",
+        places: Places = None,
+    ) -> Response:
         with central.pool.connection() as conn:
-            link = create_password_link(conn, public_url, account_id, principal.name, central.clock())
-            return _page(request, conn, link=link)
+            make = partial(accept, conn, provider, subject, name, role, chosen(reach, places), who, central.clock())
+            return _page(request, conn, tried(conn, make))
 
-    @routes.post("/{account_id}/role")
-    def role(request: Request, principal: Administrator, account_id: int, role: Annotated[Role, Form()]) -> Response:
+    @routes.post("/waiting/join")
+    def join_account(
+        request: Request, who: Administrator, provider: Word, subject: Word, account_id: Annotated[int, Form(ge=1, lt=1 << 53)]
+    ) -> Response:
         with central.pool.connection() as conn:
-            return _tried(request, conn, lambda: change_role(conn, account_id, role, principal.name))
+            return _page(request, conn, tried(conn, partial(join, conn, provider, subject, account_id, who, central.clock())))
 
-    @routes.post("/{account_id}/disabled")
-    def disabled(request: Request, principal: Administrator, account_id: int, disabled: Annotated[bool, Form()]) -> Response:
+    @routes.post("/waiting/dismiss")
+    def turn_away(request: Request, who: Administrator, provider: Word, subject: Word) -> Response:
         with central.pool.connection() as conn:
-            return _tried(request, conn, lambda: set_disabled(conn, account_id, disabled, principal.name, central.clock()))
-
-    @routes.post("/tokens")
-    def add_token(request: Request, principal: Administrator, name: Annotated[str, Form()], permissions: Annotated[list[str], Form()]) -> Response:
-        with central.pool.connection() as conn:
-            try:
-                secret = create_token(conn, name, permissions, central.clock(), principal.name)
-            except (Refused, Conflict) as error:
-                return _page(request, conn, problem=error.details["problem"])
-            return _page(request, conn, secret=secret)
-
-    @routes.post("/tokens/revoke")
-    def end_token(request: Request, principal: Administrator, name: Annotated[str, Form()]) -> Response:
-        with central.pool.connection() as conn:
-            revoke_token(conn, name, principal.name, central.clock())
-            return _page(request, conn)
+            return _page(request, conn, tried(conn, partial(dismiss, conn, provider, subject, who.name)))
 
     return routes
 
 
-def _tried(request: Request, conn: Connection, change: Any) -> Response:
-    try:
-        change()
-    except Refused as error:
-        return _page(request, conn, problem=error.details["problem"])
-    return _page(request, conn)
+def chosen(reach: str, places: Sequence[str] | None) -> Sequence[str] | None:
+    """What a form's choice means: the whole site, or the places ticked (none ticked is refused later, it is not the whole site)."""
+    return None if reach == "site" else places or []
 
 
-def _page(request: Request, conn: Connection, link: str | None = None, secret: str | None = None, problem: object = None) -> Response:
+def _page(request: Request, conn: Connection, outcome: Tried[Any] | None = None, link: str | None = None) -> Response:
+    outcome = outcome or Tried()
+    accounts = list_accounts(conn)
     context = {
         "site": load_site(conn),
-        "accounts": list_accounts(conn),
-        "tokens": list_tokens(conn),
-        "roles": tuple(Role),
-        "permissions": sorted(PERMISSIONS),
+        "accounts": accounts,
+        "names": places_named(conn, [code for account in accounts for code in account.places or []]),
+        "waiting": list_waiting(conn),
+        "roles": ROLE_NAMES,
         "link": link,
-        "secret": secret,
-        "problem": problem,
+        "problem": outcome.problem,
     }
-    return render(request, "accounts.html", context, status=422 if problem else 200)
+    return render(request, "accounts.html", context, status=outcome.status)

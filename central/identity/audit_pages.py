@@ -8,26 +8,21 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from central.context import Central
-from central.identity.audit import newest
 from central.identity.guard import Principal, require
-from central.web.render import render
-from central.web.site import load_site
-
-_PAGE_ROWS = 100
+from central.identity.tables import AUDIT
+from central.web.render import language_of
+from central.web.table_page import asked_table, render_table, table_context
 
 
 def router(central: Central) -> APIRouter:
-    """`/audit?q=&before=`."""
+    """`/audit`, the filters of its table in the address."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/audit")
-    def audit_page(
-        request: Request, principal: Annotated[Principal, Depends(require("audit.read"))], q: str = "", before: int | None = None
-    ) -> Response:
+    def audit_page(request: Request, principal: Annotated[Principal, Depends(require("audit.read"))]) -> Response:
+        asked = asked_table(request, AUDIT)
         with central.pool.connection() as conn:
-            rows = newest(conn, _PAGE_ROWS, before, q.strip()[:80] or None)
-            site = load_site(conn)
-        older = rows[-1].id if len(rows) == _PAGE_ROWS else None
-        return render(request, "audit.html", {"site": site, "rows": rows, "older": older, "q": q})
+            context = table_context(conn, principal, AUDIT, asked, language_of(request), "/audit")
+        return render_table(request, "audit.html", context)
 
     return routes

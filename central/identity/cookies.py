@@ -1,10 +1,11 @@
-"""The two cookies: `session` of a signed-in browser, `visit` of one that is not yet (it carries the login form's CSRF secret)."""
+"""The cookies: `session` of a signed-in browser, `visit` of one that is not yet (for the login form's CSRF secret), `step` until the code."""
 
 from __future__ import annotations
 
 from fastapi import Request, Response
 
-from central.identity.sessions import ABSOLUTE_S
+from central.identity.sessions import ABSOLUTE_S, Visitor
+from central.identity.signing import STEP_S
 
 _VISIT_S = 3600
 
@@ -12,6 +13,11 @@ _VISIT_S = 3600
 def public_url(request: Request) -> str:
     """The address people reach this server under, from the settings."""
     return str(request.app.state.central.settings.web.public_url)
+
+
+def visitor(request: Request) -> Visitor:
+    """Where the request comes from."""
+    return Visitor(request.client.host if request.client else "unknown", request.headers.get("user-agent", ""))
 
 
 def session_secret(request: Request) -> str | None:
@@ -28,6 +34,7 @@ def set_session(request: Request, response: Response, secret: str) -> None:
     """Hand the session to the browser; the visit cookie has done its work."""
     _set(request, response, "session", secret, int(ABSOLUTE_S))
     _clear(request, response, "visit")
+    _clear(request, response, "step")
 
 
 def clear_session(request: Request, response: Response) -> None:
@@ -38,6 +45,16 @@ def clear_session(request: Request, response: Response) -> None:
 def set_visit(request: Request, response: Response, secret: str) -> None:
     """Hand the visit secret to the browser."""
     _set(request, response, "visit", secret, _VISIT_S)
+
+
+def step_secret(request: Request) -> str | None:
+    """The secret of the sign-in that waits for its code."""
+    return request.cookies.get(_name(request, "step")) or None
+
+
+def set_step(request: Request, response: Response, secret: str) -> None:
+    """Remember that the password was right and the code is awaited."""
+    _set(request, response, "step", secret, int(STEP_S))
 
 
 def _set(request: Request, response: Response, name: str, secret: str, max_age_s: int) -> None:

@@ -7,37 +7,28 @@ A bearer token or a session cookie identifies; with a cookie, a request that cha
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from central.context import Central
 from central.identity import audit, cookies, csrf
-from central.identity.permissions import PERMISSIONS, ROLES
-from central.identity.scope import About, Scope, check_in_scope
+from central.identity.permissions import PERMISSIONS, ROLES, SECOND_FACTOR
+from central.identity.principal import Principal
+from central.identity.scope import About, check_in_scope
 from central.identity.sessions import find_session
 from central.identity.tokens import find_token
 from protocol.errors import ConfigError, NotSignedIn, Refused
 
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who asks: an account's name, or `token:<name>` for a program. `scope`: the places it may see with everything below them, None for the whole
-    site. `account_id`: None for a program.
-    """
-
-    name: str
-    permissions: frozenset[str]
-    scope: Scope = None
-    account_id: int | None = None
+__all__ = ["Principal", "identify", "reads_personal", "require", "session_principal"]
 
 
 def require(permission: str, about: About = About.SITE, name: str = "code") -> Callable[..., Principal]:
     """Return a dependency that yields the Principal, or raises NotSignedIn, Refused, or NotFound for what lies outside the asker's scope.
 
     `about`: what the path (or query) parameter `name` names; an absent query parameter names the whole site. By default the route is about the
-    whole site, which is refused to who may see a part of it. Raise ConfigError for a permission nobody can hold.
+    whole site, which is refused to who may see a part of it. A permission in SECOND_FACTOR is refused to a session that showed a password only.
+    Raise ConfigError for a permission nobody can hold.
     """
     if permission not in PERMISSIONS:
         raise ConfigError(f"route asks for unknown permission {permission!r}; known are {', '.join(sorted(PERMISSIONS))}")
@@ -47,12 +38,27 @@ def require(permission: str, about: About = About.SITE, name: str = "code") -> C
         if permission not in principal.permissions:
             _note_refusal(request, principal, permission)
             raise Refused(f"{principal.name} may not do this: it needs the permission {permission}", problem="forbidden", permission=permission)
+        if permission in SECOND_FACTOR and not principal.factor:
+            message = f"the permission {permission} needs a second factor; set one up under your account, then try again"
+            raise Refused(message, problem="second_factor", permission=permission)
         if principal.scope is not None and about is not About.OWN:
             _check_scope(request, principal, about, name)
         return principal
 
     guard.permission, guard.about = permission, about  # type: ignore[attr-defined]  # tests walk all routes and look for them
     return guard
+
+
+def reads_personal(what: str, guard: Callable[..., Principal]) -> Callable[..., Principal]:
+    """Return `guard` as a dependency that also notes in the audit that personal data (`what`) was read."""
+
+    def noted(request: Request, principal: Principal = Depends(guard)) -> Principal:  # noqa: B008 - Annotated cannot name a local
+        central: Central = request.app.state.central
+        with central.pool.connection() as conn:
+            audit.record(conn, principal.name, "personal.read", what, {"path": request.url.path})
+        return principal
+
+    return noted
 
 
 def _check_scope(request: Request, principal: Principal, about: About, name: str) -> None:
@@ -87,16 +93,18 @@ def session_principal(request: Request, secret: str | None, touch: bool = True) 
     central: Central = request.app.state.central
     with central.pool.connection() as conn:
         session = find_session(conn, secret, central.clock(), touch)
-    return Principal(session.name, ROLES[session.role], session.scope, session.account_id) if session else None
+    if session is None:
+        return None
+    return Principal(session.name, ROLES[session.role], session.scope, session.account_id, session.factor, session.session_id)
 
 
 def _token_principal(request: Request, secret: str) -> Principal:
     central: Central = request.app.state.central
     with central.pool.connection() as conn:
-        token = find_token(conn, secret)
+        token = find_token(conn, secret, central.clock())
     if token is None:
-        raise NotSignedIn("the bearer token is unknown or revoked", problem="bad_token")
-    return Principal(f"token:{token.name}", token.permissions, token.scope)
+        raise NotSignedIn("the bearer token is unknown, revoked or too old", problem="bad_token")
+    return Principal(f"token:{token.name}", token.permissions, token.scope, factor=True)
 
 
 def _note_refusal(request: Request, principal: Principal, permission: str) -> None:

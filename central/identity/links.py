@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from central.db.pool import Connection
 from central.db.statements import load_statements
 from central.identity import audit
-from central.identity.accounts import add_account, change_password, find_account
-from central.identity.permissions import Role
+from central.identity.accounts import add_account, change_password, find_account, known_places, managed_account
+from central.identity.permissions import ROLES, Role
+from central.identity.principal import CONSOLE, Principal, check_giving
+from central.identity.scope import Scope
 from central.identity.secret import digest, new_secret
 from protocol.errors import Refused
 
@@ -19,11 +22,12 @@ WELCOME_PATH = "/welcome"
 
 @dataclass(frozen=True, slots=True)
 class OpenLink:
-    """What an unused link is good for: an account of `role`, or a new password for the account called `name`."""
+    """What an unused link is good for: an account of `role` over `places`, or a new password for the account called `name`."""
 
     role: Role
     account_id: int | None
     name: str | None
+    places: Scope
 
 
 def create_admin_link(conn: Connection, public_url: str, now: float) -> str:
@@ -32,18 +36,22 @@ def create_admin_link(conn: Connection, public_url: str, now: float) -> str:
     A link made here before and not used is dead from now on. The secret stands behind `#`, which browsers do not send, so that it
     reaches no access log.
     """
-    return _create(conn, public_url, now, Role.ADMIN, None, "console")
+    return _create(conn, public_url, now, Role.ADMIN, None, None, CONSOLE)
 
 
-def create_invitation(conn: Connection, public_url: str, role: Role, actor: str, now: float) -> str:
-    """Return a link to an account of `role`, made by an administrator."""
-    return _create(conn, public_url, now, role, None, actor)
+def create_invitation(conn: Connection, public_url: str, role: Role, actor: Principal, now: float, places: Sequence[str] | None = None) -> str:
+    """Return a link to an account of `role` over `places`; raise Refused where that is more than `actor` has."""
+    wanted = known_places(conn, places)
+    check_giving(actor, ROLES[role], wanted)
+    return _create(conn, public_url, now, role, wanted, None, actor)
 
 
-def create_password_link(conn: Connection, public_url: str, account_id: int, actor: str, now: float) -> str:
+def create_password_link(conn: Connection, public_url: str, account_id: int, actor: Principal, now: float) -> str:
     """Return a link under which the account's owner chooses a new password."""
-    account = find_account(conn, account_id)
-    return _create(conn, public_url, now, account.role, account_id, actor)
+    account = managed_account(conn, account_id, actor)
+    if account.erased:
+        raise Refused(f"{account.name!r} was deleted; invite the person anew", problem="erased")
+    return _create(conn, public_url, now, account.role, account.places, account_id, actor)
 
 
 def open_link(conn: Connection, secret: str, now: float) -> OpenLink:
@@ -51,7 +59,7 @@ def open_link(conn: Connection, secret: str, now: float) -> OpenLink:
     row = conn.execute(_SQL["open_link"], {"token_digest": digest(secret), "now": now}).fetchone()
     if row is None:
         raise _dead()
-    return OpenLink(Role(row[0]), row[1], row[2])
+    return OpenLink(Role(row[0]), row[1], row[2], row[3])
 
 
 def use_link(conn: Connection, secret: str, name: str, password: str, now: float) -> int:
@@ -59,21 +67,21 @@ def use_link(conn: Connection, secret: str, name: str, password: str, now: float
     row = conn.execute(_SQL["use_link"], {"token_digest": digest(secret), "now": now}).fetchone()
     if row is None:
         raise _dead()
-    role, account_id = Role(row[0]), row[1]
+    role, account_id, places = Role(row[0]), row[1], row[2]
     if account_id is None:
-        return add_account(conn, name, password, role, now)
+        return add_account(conn, name, password, role, now, places)
     account = find_account(conn, account_id)
     change_password(conn, account_id, password, account.name)
     return int(account_id)
 
 
-def _create(conn: Connection, public_url: str, now: float, role: Role, account_id: int | None, actor: str) -> str:
+def _create(conn: Connection, public_url: str, now: float, role: Role, places: Scope, account_id: int | None, actor: Principal) -> str:
     secret = new_secret()
-    link = {"role": role, "account_id": account_id, "created_by": actor, "now": now}
-    if account_id is not None or actor == "console":
+    link = {"role": role, "account_id": account_id, "created_by": actor.name, "now": now}
+    if account_id is not None or actor is CONSOLE:
         conn.execute(_SQL["retire_links"], link)
-    conn.execute(_SQL["add_link"], {**link, "token_digest": digest(secret), "lifetime_s": LIFETIME_S})
-    audit.record(conn, actor, "link.created", role if account_id is None else f"account {account_id}")
+    conn.execute(_SQL["add_link"], {**link, "places": places, "token_digest": digest(secret), "lifetime_s": LIFETIME_S})
+    audit.record(conn, actor.name, "link.created", role if account_id is None else f"account {account_id}", {"role": role, "places": places})
     return f"{public_url.rstrip('/')}{WELCOME_PATH}#{secret}"
 
 

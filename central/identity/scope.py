@@ -35,6 +35,7 @@ class About(StrEnum):
     MARK = "mark"
     REPLACEMENT = "replacement"
     IOT_COMMAND = "iot_command"
+    COMMAND = "command"
 
 
 def check_in_scope(conn: Connection, scope: Scope, about: About, code: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from central.consumption.arrivals import clip_arrival
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows, run
+from central.ingest.answers import take_results
 from central.ingest.pack import pack
 from central.ingest.quarantine import put
 from central.ingest.series import SeriesIds
@@ -61,13 +62,13 @@ def _replay_one(conn: Connection, entry: _Waiting, now_ms: int) -> bool:
     keys = sound.content.series if isinstance(sound.content, Columns) else ()
     series = SeriesIds()
     sifted = sift(sound, series.resolve(conn, [keys])[0])
-    if sifted.rows is None and not sifted.events:
+    if sifted.rows is None and not sifted.events and not sifted.results:
         return False
     if sifted.rows is not None:
         inserted = insert_new(conn, pack(sifted.rows))
         run(conn, _SQL["note_arrival"], packed=clip_arrival(arrival(series, sifted.rows), inserted.kept_from_ms))
     append_events(conn, sifted.numbered_events())
-    put(conn, sifted.strays)
+    put(conn, [*sifted.strays, *take_results(conn, sifted)])
     run(conn, _SQL["mark_replayed"], ids=[entry.id])
     return True
 

@@ -11,6 +11,7 @@ from central.ingest.pack import Rows
 from central.ingest.series import Ids
 from central.ingest.verify import Poison, Sound, part
 from central.mqtt.session import Message
+from protocol.command import CommandResult, Results
 from protocol.messages import BatchId, Columns, Event
 from protocol.quantities import QUANTITIES
 
@@ -26,6 +27,7 @@ class Sifted:
     message: Message
     rows: Rows | None = None
     events: tuple[Event, ...] = ()
+    results: tuple[CommandResult, ...] = ()
     strays: tuple[Poison, ...] = ()
     latest_ms: Mapping[str, int] = field(default_factory=dict)
 
@@ -54,8 +56,10 @@ def check_generation(item: Sound | Sifted, registered: Mapping[str, int]) -> Poi
 
 
 def sift(sound: Sound, ids: Ids) -> Sifted:
-    """Split a message. `ids`: series id of each of its series, None where unknown; not used for events."""
+    """Split a message. `ids`: series id of each of its series, None where unknown; not used for events and results."""
     data = sound.content
+    if isinstance(data, Results):
+        return Sifted(sound.batch, sound.message, results=data.results)
     if not isinstance(data, Columns):
         return Sifted(sound.batch, sound.message, events=data)
     if not len(data):
@@ -67,7 +71,7 @@ def sift(sound: Sound, ids: Ids) -> Sifted:
     if None in ids:
         strays += tuple(_strays(sound, data, ids))
         rows = rows.where(series_id >= 0)
-    return Sifted(sound.batch, sound.message, rows if len(rows) else None, (), strays, _latest(data, ids))
+    return Sifted(sound.batch, sound.message, rows if len(rows) else None, strays=strays, latest_ms=_latest(data, ids))
 
 
 def _latest(data: Columns, ids: Ids) -> dict[str, int]:

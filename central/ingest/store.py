@@ -17,6 +17,7 @@ from central.consumption.arrivals import clip_arrival, pack_arrival
 from central.db.copy import copy_in
 from central.db.pool import Connection, UniqueViolation
 from central.db.statements import load_statements, rows, run
+from central.ingest.answers import take_results
 from central.ingest.pack import Rows, concatenate, pack
 from central.ingest.quarantine import put
 from central.ingest.receipts import Receipt, ranges_by_epoch
@@ -236,6 +237,7 @@ def _commit(conn: Connection, group: Group, checked: bool) -> Stored:
         copy_in(conn, _SQL["copy_readings"], packed)
     append_events(conn, [row for item in fresh for row in item.numbered_events()])
     poison = [*group.unidentified, *(item for item in entered if isinstance(item, Poison)), *(stray for item in fresh for stray in item.strays)]
+    poison += [stray for item in fresh for stray in take_results(conn, item)]
     put(conn, poison)
     if group.newer:
         run(conn, _SQL["adopt_generations"], gateways=[one.gateway for one in group.newer], generations=[one.generation for one in group.newer])

@@ -10,7 +10,7 @@ import orjson
 
 from central.mqtt.session import Message
 from protocol.errors import CorruptMessage, MessageError
-from protocol.messages import CRC_PROPERTY, MAX_UNPACKED_BYTES, BatchId, Columns, Event, decode_stored, encode_readings
+from protocol.messages import CRC_PROPERTY, MAX_UNPACKED_BYTES, BatchId, Columns, Content, decode_stored, encode_readings
 from protocol.topics import parse_up
 
 MAX_FUTURE_MS = 24 * 3600 * 1000  # a value from beyond tomorrow would stay "the latest" until then
@@ -23,7 +23,7 @@ class Sound:
 
     message: Message
     batch: BatchId
-    content: Columns | tuple[Event, ...]
+    content: Content
     strays: tuple[Poison, ...] = ()
 
 

@@ -15,6 +15,8 @@ _SQL = load_statements("central.jobs")
 _RETRY_S = 2.0
 ROUNDS_LOCK = 1667563521
 CONSUMPTION_LOCK = 1667563526
+CONTROL_LOCK = 1667563527
+ALARMS_LOCK = 1667563540
 Lead = Callable[[Callable[[], None], int], None]
 
 

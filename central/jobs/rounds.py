@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from central.analytics.rounds import AnalyticsRounds
 from central.completeness.expected import expectations
 from central.completeness.rounds import CompletenessRounds
 from central.context import Central
@@ -15,6 +16,7 @@ from central.db.statements import load_statements, run
 from central.fleet.gateways import fleet_filters
 from central.fleet.line_history import purge_hours
 from central.fleet.listener import Listener
+from central.identity.audit_seal import AuditRounds
 from central.ingest.replay import replay
 from central.iot.rounds import IotRounds
 from central.mqtt.session import Session
@@ -45,6 +47,8 @@ def _rounds(central: Central, listener: Listener, stop: threading.Event, still_l
     storage = StorageRounds(central.settings.storage, central.clock)
     iot = IotRounds(central.settings.iot.keep_report_days, central.clock)
     completeness = CompletenessRounds(expectations(load_profiles()), central.clock)
+    seals = AuditRounds(central.clock)
+    analytics = AnalyticsRounds(central.clock)
     purged_at = minded_at = -_PURGE_EVERY_S
     while not stop.is_set():
         still_leader()
@@ -54,6 +58,8 @@ def _rounds(central: Central, listener: Listener, stop: threading.Event, still_l
             replayed_plan = _replay_after_import(central, replayed_plan)
             completeness.turn(central.pool)
             iot.turn(central.pool)
+            seals.turn(central.pool)
+            analytics.turn(central.pool)
             if time.monotonic() - minded_at >= _GAPS_EVERY_S:
                 minded_at = time.monotonic()
                 listener.ask_again(central.pool, int(central.clock() * 1000))

@@ -11,7 +11,7 @@ from typing import Any
 
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows
-from central.metering.registry import KINDS, Kind, Row, Stay
+from central.metering.registry import KINDS, PLACE_FACTS, Kind, Row, Stay
 from protocol.errors import NotFound
 from protocol.plan_text import plan_text
 from protocol.site_plan import SitePlan
@@ -54,7 +54,7 @@ def _present(conn: Connection, kind: Kind) -> list[dict[str, Any]]:
 
 
 def _place(row: Row) -> dict[str, Any]:
-    return {"id": row["code"], "kind": row["kind"], "parent": row["parent"], "name": _name(row)}
+    return {"id": row["code"], "kind": row["kind"], "parent": row["parent"], "name": _name(row), **{fact: row[fact] for fact in PLACE_FACTS}}
 
 
 def _device(row: Row, stay: Stay | None, points: Mapping[str, Row]) -> dict[str, Any]:
@@ -67,7 +67,8 @@ def _device(row: Row, stay: Stay | None, points: Mapping[str, Row]) -> dict[str,
     point = points[stay.point]
     role = None if point["role"] == "sub" else point["role"]
     at = None if stay.point == row["code"] else stay.point
-    return device | {"point": at, "ct": stay.ct, "pt": stay.pt, "role": role, "upstream": point["upstream"], "max_per_hour": stay.max_per_hour}
+    tree = {"role": role, "upstream": point["upstream"], "item": point["item"]}
+    return device | {"point": at, "ct": stay.ct, "pt": stay.pt, **tree, "max_per_hour": stay.max_per_hour}
 
 
 def _reporting(row: Row, card: Row, stay: Stay | None, points: Mapping[str, Row]) -> dict[str, Any]:
@@ -78,7 +79,8 @@ def _reporting(row: Row, card: Row, stay: Stay | None, points: Mapping[str, Row]
 
 
 def _virtual(row: Row) -> dict[str, Any]:
-    return {"id": row["code"], "place": row["place"], "name": _name(row), "medium": row["medium"], "terms": row["terms"]}
+    point = {"id": row["code"], "place": row["place"], "name": _name(row), "medium": row["medium"], "terms": row["terms"]}
+    return point | {"item": row["item"]}
 
 
 def _name(row: Row) -> dict[str, str]:

@@ -11,25 +11,27 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import orjson
 from pydantic import TypeAdapter
 
+from central.consumption.days import day_of
 from central.consumption.dirty import note_dirty
 from central.db.pool import Connection
-from central.db.statements import load_statements, rows, run
+from central.db.statements import load_statements, number, rows, run
 from central.fleet.desired import refresh_documents
 from central.metering.drift import Edit, drift_problems, edits
 from central.metering.meters import Models, shipped_models
 from central.metering.model import Change, PlanDiff, PlanRow
+from central.metering.plan_facts import code_problems, item_fits, write_place_facts, write_point_items
 from central.metering.positions import Position, place_points, set_terms
 from central.metering.registry import KINDS, Difference, Kind, Row, Rows, Stay, corrections, differences, moves, planned, planned_stays
 from protocol.document import parse_yaml
 from protocol.errors import Conflict
 from protocol.profile import DeviceKind
-from protocol.site_plan import Problem, ReportingDevice, Site, SitePlan, medium_problems, problems
+from protocol.site_plan import Problem, ReportingDevice, Site, SitePlan, medium_of, medium_problems, problems
 
 _SQL = load_statements("central.metering")
 _ADAPTER: TypeAdapter[SitePlan] = TypeAdapter(SitePlan)
 _Stays = tuple[Sequence[Stay], Sequence[Stay], Sequence[tuple[Stay, Stay]]]  # ended, begun, put right
 _JUST_NOW = timedelta(hours=1)  # stays end by the database's clock; it may be a little before ours
-_POINT_FACTS = ("medium", "place", "role", "upstream", "terms")  # what a change of a point is told for; its name is its device's
+_POINT_FACTS = ("medium", "place", "role", "upstream", "terms", "item")  # what a change of a point is told for; its name is its device's
 
 
 def import_site_plan(conn: Connection, text: str, name: str, actor: str, preview: bool, models: Models | None = None) -> PlanDiff:
@@ -55,7 +57,7 @@ def import_site_plan(conn: Connection, text: str, name: str, actor: str, preview
         if preview:
             return diff
         for difference in found:
-            _write(conn, difference, plan)
+            _write(conn, difference, plan, name, actor)
         _move(conn, ended, begun)
         _correct(conn, [after for _, after in corrected], known)
         kept = _remember(conn, text, name, actor, diff, plan.site)
@@ -69,6 +71,7 @@ def _problems(plan: SitePlan, known: Models, noted: Mapping[str, Sequence[Edit]]
     yield from problems(plan)
     yield from medium_problems(plan, {key: model.kind for key, model in known.items()})
     yield from drift_problems(plan, noted)
+    yield from code_problems(plan)
     if not _is_zone(plan.site.timezone):
         yield ("site", "timezone"), f"{plan.site.timezone!r} is no time zone; expected a name such as Asia/Shanghai"
     stands: dict[str, str] = {}
@@ -77,6 +80,8 @@ def _problems(plan: SitePlan, known: Models, noted: Mapping[str, Sequence[Edit]]
             yield (*path, "profile"), f"there is no device profile {device.profile!r}; list them with: provision profile list"
         elif isinstance(device, ReportingDevice) and known[device.profile].kind is not DeviceKind.WATER_METER:
             yield (*path, "profile"), f"{device.profile} is a {known[device.profile].kind.value}; only water meters report by themselves"
+        elif device.item is not None and not item_fits(device.item, medium_of(known[device.profile].kind).value):
+            yield (*path, "item"), f"{device.item!r} is no item of what {device.profile} measures"
         if device.stands_at in stands:
             yield (*path, "point"), f"devices {stands[device.stands_at]!r} and {device.id!r} stand at one metering point, {device.stands_at!r}"
         stands[device.stands_at] = device.id
@@ -140,10 +145,14 @@ def _changed(before: Stay, after: Stay, names: Sequence[str]) -> dict[str, tuple
     return {name: (getattr(before, name), getattr(after, name)) for name in names if getattr(before, name) != getattr(after, name)}
 
 
-def _write(conn: Connection, difference: Difference, plan: SitePlan) -> None:
+def _write(conn: Connection, difference: Difference, plan: SitePlan, name: str, actor: str) -> None:
+    today = day_of(number(conn, _SQL["transaction_ms"]), plan.site.timezone)
     if difference.write:
         run(conn, _SQL[f"write_{difference.kind}"], rows=_json(difference.write))
+    if difference.kind == "place":
+        write_place_facts(conn, difference.write, today, name, actor)
     if difference.kind == "point":
+        write_point_items(conn, difference.write, today, name, actor)
         wanted = [Position(row["code"], row["place"], row["upstream"], row["role"]) for row in difference.write]
         place_points(conn, wanted, difference.remove, plan.site.timezone)
         set_terms(conn, {row["code"]: row["terms"] for row in difference.write if row["role"] == "virtual"})

@@ -102,13 +102,19 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One search result."""
+    """One search result. `place`: where it is. `device`: what stands at a metering point now. `way_*`: names of the places above, from the topmost that
+    the asker may see.
+    """
 
-    kind: Literal["place", "device", "gateway"]
+    kind: Literal["place", "device", "gateway", "point"]
     code: str
     title_zh: str
     title_en: str
     subtitle: str
+    place: str
+    device: str | None
+    way_zh: list[str]
+    way_en: list[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,14 @@ select pg_advisory_xact_lock(1667563522);
 select pg_notify('ce_registry', '');
 
 -- name: present_place
-select code, jsonb_build_object('code', code, 'parent', parent, 'kind', kind, 'name_zh', name_zh, 'name_en', name_en,
-    'position', position, 'removed', removed_at is not null) from place;
+select p.code, jsonb_build_object('code', p.code, 'parent', p.parent, 'kind', p.kind, 'name_zh', p.name_zh, 'name_en', p.name_en,
+    'area_m2', f.facts -> 'area_m2', 'people', f.facts -> 'people', 'building_type', f.facts -> 'building_type',
+    'position', p.position, 'removed', p.removed_at is not null)
+from place as p left join (
+    select place, jsonb_object_agg(fact, coalesce(to_jsonb(number), to_jsonb(code))) as facts
+    from (select distinct on (place, fact) place, fact, number, code from place_fact order by place, fact, valid_from desc) as newest
+    group by place
+) as f on f.place = p.code;
 
 -- name: present_gateway
 select code, jsonb_build_object('code', code, 'place', place, 'name_zh', name_zh, 'name_en', name_en,
@@ -26,8 +32,9 @@ select device, jsonb_build_object('device', device, 'number', number, 'imei', im
 
 -- name: present_point
 select m.code, jsonb_build_object('code', m.code, 'place', h.place, 'medium', m.medium, 'role', h.role, 'upstream', h.upstream,
-    'terms', coalesce(t.terms, '{}'), 'name_zh', m.name_zh, 'name_en', m.name_en, 'position', m.position, 'removed', m.removed_at is not null)
+    'item', i.item, 'terms', coalesce(t.terms, '{}'), 'name_zh', m.name_zh, 'name_en', m.name_en, 'position', m.position, 'removed', m.removed_at is not null)
 from metering_point as m join point_position as h on h.point = m.code and h.valid_to = 'infinity'
+left join (select distinct on (point) point, item from point_item order by point, valid_from desc) as i on i.point = m.code
 left join (select point, jsonb_object_agg(input, coefficient) as terms from virtual_term group by point) as t on t.point = m.code;
 
 -- name: planned_site
@@ -79,6 +86,23 @@ select code, name_zh, name_en, medium, position
 from jsonb_to_recordset(%(rows)s::jsonb) as r (code text, name_zh text, name_en text, medium text, position integer)
 on conflict (code) do update set name_zh = excluded.name_zh, name_en = excluded.name_en, medium = excluded.medium, position = excluded.position,
     removed_at = null;
+
+-- name: write_place_facts
+insert into place_fact (place, fact, valid_from, number, code, source, actor)
+select r.place, r.fact, case when n.place is null then '-infinity' else %(day)s end, r.number, r.code, %(source)s, %(actor)s
+from jsonb_to_recordset(%(rows)s::jsonb) as r (place text, fact text, number bigint, code text)
+left join lateral (select * from place_fact as f where f.place = r.place and f.fact = r.fact order by f.valid_from desc limit 1) as n on true
+where n.place is null or (n.number, n.code) is distinct from (r.number, r.code)
+on conflict (place, fact, valid_from) do update set number = excluded.number, code = excluded.code, source = excluded.source, actor = excluded.actor,
+    noted_at = now();
+
+-- name: write_point_items
+insert into point_item (point, valid_from, item, source, actor)
+select r.point, case when n.point is null then '-infinity' else %(day)s end, r.item, %(source)s, %(actor)s
+from unnest(%(points)s::text[], %(items)s::text[]) as r (point, item)
+left join lateral (select * from point_item as f where f.point = r.point order by f.valid_from desc limit 1) as n on true
+where n.point is null or n.item is distinct from r.item
+on conflict (point, valid_from) do update set item = excluded.item, source = excluded.source, actor = excluded.actor, noted_at = now();
 
 -- name: positions_to_move
 select g.point, g.place, g.upstream, g.role, h.place as old_place,
@@ -217,7 +241,8 @@ with recursive below (code) as (
     select p.code from below as b join place as p on p.parent = b.code where %(recursive)s and p.removed_at is null
 ), chosen as (
     select d.* from device as d
-    where d.removed_at is null and (%(place)s::text is null or d.place in (select code from below)) and in_scope(d.place, %(scope)s::text[])
+    where d.removed_at is null and (%(place)s::text is null or d.place in (select code from below)) 
+        and (%(scope)s::text[] is null or d.place in (select w.place from place_within as w where w.above = any(%(scope)s::text[])))
         and (%(pattern)s::text is null or d.code || ' ' || d.address || ' ' || d.name_zh || ' ' || lower(d.name_en) like %(pattern)s)
 ), paged as (
     select * from chosen order by gateway, line, position, code offset %(offset)s limit %(limit)s
@@ -241,7 +266,8 @@ with recursive below (code) as (
     select p.code from below as b join place as p on p.parent = b.code where %(recursive)s and p.removed_at is null
 )
 select count(*)::integer as total from device as d
-where d.removed_at is null and (%(place)s::text is null or d.place in (select code from below)) and in_scope(d.place, %(scope)s::text[])
+where d.removed_at is null and (%(place)s::text is null or d.place in (select code from below)) 
+        and (%(scope)s::text[] is null or d.place in (select w.place from place_within as w where w.above = any(%(scope)s::text[])))
     and (%(pattern)s::text is null or d.code || ' ' || d.address || ' ' || d.name_zh || ' ' || lower(d.name_en) like %(pattern)s);
 
 -- name: device
@@ -305,19 +331,75 @@ with r as (
 select at_ms, value, quality from ranked where low = 1 or high = 1 order by at_ms;
 
 -- name: search
-(select 'place' as kind, code, name_zh as title_zh, name_en as title_en, kind as subtitle, (code = %(text)s) as exact
- from place where removed_at is null and code || ' ' || name_zh || ' ' || lower(name_en) like %(pattern)s and in_scope(code, %(scope)s::text[])
- order by exact desc, position limit %(limit)s)
-union all
-(select 'gateway', code, name_zh, name_en, place, (code = %(text)s) as exact
- from gateway where removed_at is null and code || ' ' || name_zh || ' ' || lower(name_en) like %(pattern)s and in_scope(place, %(scope)s::text[])
- order by exact desc, position limit %(limit)s)
-union all
-(select 'device', code, name_zh, name_en, address || coalesce(' · ' || gateway || '/' || line, ''),
-     (code = %(text)s or ltrim(address, '0') = ltrim(%(text)s, '0')) as exact
- from device where removed_at is null and code || ' ' || address || ' ' || name_zh || ' ' || lower(name_en) like %(pattern)s
-     and in_scope(place, %(scope)s::text[])
- order by exact desc, code limit %(limit)s);
+-- A thing is found when each word is in its own text or in that of a place above it, and at least one in its own. `whole` is the word with
+-- no digit right before or behind, so that "1" means building 1 rather than building 11. Students and orders are two more branches of `thing`.
+-- The scope is a join with the places of it, because a function called for each row costs more than all the rest.
+with word as (
+    select n, pattern, whole from unnest(%(patterns)s::text[], %(wholes)s::text[]) with ordinality as w (pattern, whole, n)
+), above as materialized (
+    select w.n, u.place, bool_or(p.code || ' ' || p.name_zh || ' ' || lower(p.name_en) ~ w.whole) as whole
+    from word as w join place as p on p.code || ' ' || p.name_zh || ' ' || lower(p.name_en) like w.pattern
+    join place_within as u on u.above = p.code
+    where p.removed_at is null and cardinality(%(patterns)s::text[]) > 1
+    group by w.n, u.place
+), thing as (
+    select 'place' as kind, code, code as place, code || ' ' || name_zh || ' ' || lower(name_en) as text,
+        %(text)s in (code, name_zh, lower(name_en)) as exact from place where removed_at is null
+    union all
+    select 'gateway', code, place, code || ' ' || name_zh || ' ' || lower(name_en), %(text)s in (code, name_zh, lower(name_en))
+    from gateway where removed_at is null
+    union all
+    select 'device', code, place, code || ' ' || address || ' ' || name_zh || ' ' || lower(name_en),
+        %(text)s in (code, name_zh, lower(name_en)) or ltrim(address, '0') = %(number)s
+    from device where removed_at is null
+    union all
+    select 'device', d.code, d.place, i.imei || ' ' || i.number || ' ' || coalesce(i.iccid, ''), %(text)s in (i.imei, i.iccid)
+    from iot_meter as i join device as d on d.code = i.device where i.removed_at is null and d.removed_at is null
+    union all
+    select 'device', code, place, %(text)s, true from device where removed_at is null and ltrim(address, '0') = %(number)s
+    union all
+    select 'point', m.code, h.place, m.code || ' ' || m.name_zh || ' ' || lower(m.name_en), %(text)s in (m.code, m.name_zh, lower(m.name_en))
+    from metering_point as m join point_position as h on h.point = m.code and h.valid_to = 'infinity'
+    where m.removed_at is null and not exists (select from device as d where d.code = m.code and d.removed_at is null)
+), hit as (
+    select t.kind, t.code, t.place, w.n, bool_or(t.text ~ w.whole) as whole, bool_or(t.exact) as exact, min(length(t.text)) as length
+    from word as w join thing as t on t.text like w.pattern
+    where %(scope)s::text[] is null or t.place in (select s.place from place_within as s where s.above = any(%(scope)s::text[]))
+    group by t.kind, t.code, t.place, w.n
+), found as (
+    select kind, code, place, count(*) filter (where whole) as wholes, bool_or(exact) as exact, min(length) as length
+    from (
+        select * from hit
+        union all
+        select distinct h.kind, h.code, h.place, a.n, a.whole, false, h.length from hit as h join above as a on a.place = h.place
+        where not exists (select from hit as o where o.kind = h.kind and o.code = h.code and o.n = a.n)
+    ) as one_word
+    group by kind, code, place having count(distinct n) = cardinality(%(patterns)s::text[])
+), ranked as (
+    select *, row_number() over (partition by kind order by exact desc, wholes desc, length, code)::integer as rank from found
+)
+select r.kind, r.code, r.place, t.device, t.name_zh as title_zh, t.name_en as title_en, t.subtitle, r.exact, r.rank, w.way_zh, w.way_en
+from ranked as r
+cross join lateral (
+    select null as device, name_zh, name_en, kind as subtitle from place where r.kind = 'place' and code = r.code
+    union all
+    select null, name_zh, name_en, place from gateway where r.kind = 'gateway' and code = r.code
+    union all
+    select code, name_zh, name_en, address || coalesce(' · ' || gateway || '/' || line, '') from device where r.kind = 'device' and code = r.code
+    union all
+    select (select i.device from installation as i where i.point = m.code and i.removed_at is null), m.name_zh, m.name_en, m.medium
+    from metering_point as m where r.kind = 'point' and m.code = r.code
+) as t
+cross join lateral (
+    select coalesce(array_agg(p.name_zh order by p.depth), '{}') as way_zh, coalesce(array_agg(p.name_en order by p.depth), '{}') as way_en
+    from (
+        select name_zh, name_en, (select count(*) from place_within as o where o.place = p.code) as depth
+        from place_within as u join place as p on p.code = u.above
+        where u.place = r.place and (r.kind <> 'place' or u.above <> r.place) and in_scope(p.code, %(scope)s::text[])
+    ) as p
+) as w
+where r.rank <= %(limit)s
+order by r.exact desc, array_position(array['place', 'gateway', 'device', 'point'], r.kind), r.rank;
 
 -- name: overview
 select (select count(*)::integer from place where removed_at is null) as places,

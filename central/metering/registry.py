@@ -12,10 +12,11 @@ from typing import Any, Literal
 from central.metering.meters import Model
 from central.metering.model import Change, PlanRow
 from protocol.record import Text
-from protocol.site_plan import ReportingDevice, SitePlan, medium_of
+from protocol.site_plan import Place, ReportingDevice, SitePlan, medium_of
 
 Kind = Literal["place", "gateway", "line", "device", "reporter", "point"]
 KINDS: tuple[Kind, ...] = ("place", "gateway", "line", "device", "reporter", "point")  # parents first
+PLACE_FACTS = ("area_m2", "people", "building_type")  # what a plan may say of a place
 Row = Mapping[str, Any]
 Rows = Mapping[str, Row]
 
@@ -34,7 +35,7 @@ class Difference:
 def planned(plan: SitePlan, models: Mapping[str, Model]) -> dict[Kind, Rows]:
     """The rows a plan asks for, by kind and key. `models`: profile -> what such a device is."""
     return {
-        "place": {place.id: {"code": place.id, "parent": place.parent, "kind": place.kind, **_name(place.name)} for place in plan.places},
+        "place": {place.id: _place(place) for place in plan.places},
         "gateway": {one.id: {"code": one.id, "place": one.place, **_name(one.name)} for one in plan.gateways},
         "line": dict(_lines(plan)),
         "device": dict(_devices(plan, models)),
@@ -65,8 +66,19 @@ def _difference(kind: Kind, present: Rows, wanted: Rows) -> Difference:
     return Difference(kind, tuple(told), tuple(write), gone, len(wanted) - sum(row.change is not Change.REMOVED for row in told))
 
 
+def _place(place: Place) -> Row:
+    return {"code": place.id, "parent": place.parent, "kind": place.kind, **_name(place.name), **place.model_dump(include=_FACTS, exclude_none=True)}
+
+
+_FACTS = set(PLACE_FACTS)  # those the plan does not say stay as they are known
+
+
 def _name(name: Text) -> dict[str, str]:
     return {"name_zh": name.zh, "name_en": name.en}
+
+
+def _item(item: str | None) -> dict[str, str]:
+    return {} if item is None else {"item": item}
 
 
 def _lines(plan: SitePlan) -> Iterator[tuple[str, Row]]:
@@ -109,10 +121,10 @@ def _points(plan: SitePlan, models: Mapping[str, Model]) -> Iterator[tuple[str, 
         name = device.name or Text(zh=device.id, en=device.id)
         tree: Row = {"role": device.role or "sub", "upstream": device.upstream, "terms": {}}
         medium = medium_of(models[device.profile].kind).value
-        yield device.stands_at, {"code": device.stands_at, "place": device.place, "medium": medium, **tree, **_name(name)}
+        yield device.stands_at, {"code": device.stands_at, "place": device.place, "medium": medium, **tree, **_name(name), **_item(device.item)}
     for point in plan.virtual_points:
         tree = {"role": "virtual", "upstream": None, "terms": dict(point.terms)}
-        yield point.id, {"code": point.id, "place": point.place, "medium": point.medium, **tree, **_name(point.name)}
+        yield point.id, {"code": point.id, "place": point.place, "medium": point.medium, **tree, **_name(point.name), **_item(point.item)}
 
 
 @dataclass(frozen=True, slots=True)

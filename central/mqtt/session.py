@@ -109,11 +109,15 @@ class Session:
             if message.qos and self._connected and connection == self.connections:
                 self._client.ack(packet, message.qos)
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool) -> bool:
-        """Hand over a QoS 1 publish; False when there is no connection or too much waits already (the caller sends it again later)."""
+    def publish(self, topic: str, payload: bytes, *, retain: bool, expiry_s: int | None = None) -> bool:
+        """Hand over a QoS 1 publish, worthless after `expiry_s`; False without a connection or when too much waits already (send it again later)."""
         if not self._connected:
             return False
-        return self._client.publish(topic, payload, qos=1, retain=retain).rc == paho.MQTT_ERR_SUCCESS
+        properties = None
+        if expiry_s is not None:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.MessageExpiryInterval = expiry_s
+        return self._client.publish(topic, payload, qos=1, retain=retain, properties=properties).rc == paho.MQTT_ERR_SUCCESS
 
     def _build(self, client_id: str) -> paho.Client:
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, manual_ack=True)
@@ -137,7 +141,8 @@ class Session:
             return
         self.connections += 1
         self._connected = True
-        client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._filters])
+        if self._filters:
+            client.subscribe([(topic, SubscribeOptions(qos=1)) for topic in self._filters])
         log.info("connected to broker %s:%d", self._broker.host, self._broker.port)
 
     def _on_connect_fail(self, _client: paho.Client, _userdata: Any) -> None:

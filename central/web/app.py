@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -11,18 +12,37 @@ from functools import partial
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
+from central.alarms import pages as alarm_pages
+from central.alarms import routes as alarm_routes
+from central.alarms import rule_pages as alarm_rule_pages
+from central.analytics import pages as analytics_pages
+from central.analytics import routes as analytics_routes
+from central.batches import pages as batch_pages
+from central.batches import routes as batch_routes
 from central.completeness import routes as completeness_routes
+from central.consumption import pages as consumption_pages
 from central.consumption import routes as consumption_routes
 from central.context import Central
+from central.control import pages as control_pages
+from central.control import routes as control_routes
+from central.exports import pages as export_pages
+from central.exports import routes as export_routes
 from central.fleet import routes as fleet_routes
-from central.identity import account_pages, audit_pages
-from central.identity import pages as identity_pages
+from central.identity import all_pages as identity_pages
 from central.ingest import routes as ingest_routes
 from central.iot import routes as iot_routes
 from central.metering import routes as metering_routes
-from central.web import live, vendor
-from central.web.errors import install_errors, unexpected
+from central.metrics import routes as metrics_routes
+from central.notify import pages as notify_pages
+from central.notify import routes as notify_routes
+from central.reports import pages as report_pages
+from central.reports import routes as report_routes
+from central.wall import pages as wall_pages
+from central.wall import routes as wall_routes
+from central.web import live, table_routes, vendor
+from central.web.errors import campus_error, install_errors, unexpected
 from central.web.hub import Hub
+from central.web.limits import build_limits
 from central.web.middleware import Frame
 from central.web.pages import devices, gateways, home, places, preferences, quarantine, search
 from central.web.render import build_renderer
@@ -38,13 +58,10 @@ def create_app(central: Central) -> FastAPI:
     app.state.central = central
     app.state.hub = Hub(central.dsn, partial(live.fetch_latest, central))
     app.state.renderer = build_renderer(mount_static(app), _missing_vendor())
-    install_errors(app)
-    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=6)
-    app.add_middleware(Frame, https=central.settings.web.public_url.startswith("https://"), unexpected=unexpected)
+    _protect(app, central)
 
-    app.include_router(identity_pages.router(central))
-    app.include_router(account_pages.router(central))
-    app.include_router(audit_pages.router(central))
+    for router in identity_pages.routers(central):
+        app.include_router(router)
     app.include_router(preferences.router())
     app.include_router(home.router(central))
     app.include_router(places.router(central))
@@ -54,13 +71,42 @@ def create_app(central: Central) -> FastAPI:
     app.include_router(quarantine.router(central))
     app.include_router(search.router(central))
     app.include_router(live.router())
+    app.include_router(wall_pages.router(central))
+    app.include_router(wall_routes.router(central))
+    app.include_router(table_routes.router(central))
+    app.include_router(export_pages.router(central))
+    app.include_router(export_routes.router(central))
+    app.include_router(batch_pages.router(central))
+    app.include_router(batch_routes.router(central))
+    app.include_router(consumption_pages.router(central))
     app.include_router(metering_routes.router(central))
     app.include_router(consumption_routes.router(central))
+    app.include_router(report_routes.router(central))
+    app.include_router(report_pages.router(central))
     app.include_router(fleet_routes.router(central))
     app.include_router(completeness_routes.router(central, profiles))
     app.include_router(ingest_routes.router(central))
     app.include_router(iot_routes.router(central))
+    app.include_router(analytics_routes.router(central))
+    app.include_router(analytics_pages.router(central))
+    app.include_router(alarm_routes.router(central))
+    app.include_router(alarm_rule_pages.router(central))
+    app.include_router(alarm_pages.router(central))
+    app.include_router(notify_routes.router(central))
+    app.include_router(metrics_routes.router(central))
+    app.include_router(notify_pages.router(central))
+    app.include_router(control_routes.router(central, profiles))
+    app.include_router(control_pages.router(central))
     return app
+
+
+def _protect(app: FastAPI, central: Central) -> None:
+    """What stands around every route."""
+    install_errors(app)
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=6)
+    web = central.settings.web
+    limits = build_limits(web.requests_per_s, web.requests_at_once, time.monotonic)
+    app.add_middleware(Frame, https=web.public_url.startswith("https://"), unexpected=unexpected, refused=campus_error, limits=limits)
 
 
 @asynccontextmanager

@@ -1,70 +1,104 @@
-"""The table of devices below a place: filtered, sorted and paged by the server."""
+"""The table of devices below a place: filtered, sorted and paged by the server. States lag the readings by some seconds."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cache
+from urllib.parse import quote
 
 from central.db.pool import Connection
-from central.db.statements import load_statements, rows
+from central.db.statements import load_statements, records
+from central.identity.scope import Scope
 from central.metering.model import ONLINE_WITHIN_S, STALE_WITHIN_S
 from central.metering.search import contains
+from central.web.tables import Asked, Column, Fetched, Filter, TableSpec
+from central.web.translations import N_, Language
+from firmware_profiles.loader import load_profiles
 
 _SQL = load_statements("central.web")
-PAGE_ROWS = 50
-SORTS = ("name", "address", "place", "seen", "state")
-STATES = ("online", "stale", "silent", "never")
 _MAIN_QUANTITIES = ["energy_active_total", "energy_active_forward", "water_volume", "temperature", "power_active", "occupancy_count"]
+STATES = {"online": ("ok", N_("online")), "stale": ("warn", N_("late")), "silent": ("bad", N_("silent")), "never": ("idle", N_("never seen"))}
+KINDS = {
+    "electricity_meter": ("", N_("Electricity meter")),
+    "water_meter": ("", N_("Water meter")),
+    "relay": ("", N_("Relay")),
+    "air_conditioner": ("", N_("Air conditioner")),
+    "sensor": ("", N_("Sensor")),
+}
 
 
-@dataclass(frozen=True, slots=True)
-class TableQuery:
-    """What a person asked for; unknown sort or state words mean the plan's order and everything."""
-
-    q: str = ""
-    state: str = ""
-    sort: str = ""
-    descending: bool = False
-    offset: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class TableRow:
-    """One line. `main_value`: newest register (or what the device is about) in base units."""
-
-    code: str
-    name_zh: str
-    name_en: str
-    profile: str
-    kind: str
-    address: str
-    gateway: str | None
-    line: str | None
-    place: str
-    place_zh: str
-    place_en: str
-    last_measured_at_ms: int | None
-    state: str
-    total: int
-    main_quantity: str | None
-    main_value: int | None
-
-
-def device_table(conn: Connection, place: str, asked: TableQuery, chinese: bool) -> tuple[list[TableRow], int]:
-    """One page of rows and how many there are in all. States here lag the readings by some seconds."""
-    found = rows(
+def fetch(conn: Connection, scope: Scope, asked: Asked, limit: int) -> Fetched:
+    """Devices of the node and below it, as far as the scope goes."""
+    text, gateway, maker = (asked.filters.get(key, "") for key in ("q", "gateway", "maker"))
+    found = records(
         conn,
         _SQL["device_table"],
-        TableRow,
-        place=place,
-        pattern=contains(asked.q) if asked.q.strip() else None,
-        state=asked.state if asked.state in STATES else None,
-        sort=asked.sort if asked.sort in SORTS else "",
+        scope=scope,
+        node=asked.node or None,
+        pattern=contains(text) if text else None,
+        kind=asked.filters.get("kind"),
+        state=asked.filters.get("state"),
+        gateway=contains(gateway) if gateway else None,
+        profiles=_profiles_of(maker) if maker else None,
+        sort=asked.sort,
         descending=asked.descending,
-        chinese=chinese,
+        chinese=asked.context.get("language", Language.CHINESE) == Language.CHINESE,
         offset=asked.offset,
-        limit=PAGE_ROWS,
+        limit=limit,
         main=_MAIN_QUANTITIES,
         online_s=ONLINE_WITHIN_S,
         stale_s=STALE_WITHIN_S,
     )
-    return found, found[0].total if found else 0
+    for row in found:
+        row["maker"], (row["maker_zh"], row["maker_en"]) = row["profile"], _maker(row["profile"])
+    return Fetched(found, found[0]["total"] if found else 0)
+
+
+DEVICES = TableSpec(
+    name="devices",
+    title=N_("Devices"),
+    permission="metering.read",
+    columns=(
+        Column("code", N_("Name"), "device", sortable=True),
+        Column("kind", N_("Kind"), "text", sortable=True, shown=False, words=KINDS),
+        Column("state", N_("State"), "state", sortable=True, words=STATES),
+        Column("address", N_("Address"), "code", sortable=True),
+        Column("place", N_("Place"), "place", sortable=True),
+        Column("gateway", N_("Gateway"), "gateway", sortable=True),
+        Column("line", N_("Line"), "code", shown=False),
+        Column("main_value", N_("Newest value"), "quantity", quantity=".main_quantity"),
+        Column("seen", N_("Last reading"), "age", sortable=True),
+        Column("maker", N_("Maker and model"), "text", shown=False),
+        Column("profile", N_("Profile"), "code", sortable=True, shown=False),
+        Column("point", N_("Metering point"), "point", shown=False),
+        Column("imei", N_("IMEI of its card module"), "code", shown=False),
+    ),
+    fetch=fetch,
+    filters=(
+        Filter("q", N_("Name, code, address")),
+        Filter("state", N_("State"), tuple((value, label) for value, (_, label) in STATES.items())),
+        Filter("kind", N_("Kind"), tuple((value, label) for value, (_, label) in KINDS.items())),
+        Filter("maker", N_("Maker or model")),
+        Filter("gateway", N_("Gateway")),
+    ),
+    row_href=lambda row: f"/devices/{quote(row['code'])}",
+    key="code",
+    live=("code", "main_quantity", "seen"),
+    empty_title=N_("No device stands here yet"),
+    empty_next=N_("Put one on the site plan and import it, or look at a place further up."),
+)
+
+
+@cache
+def _makers() -> dict[str, tuple[str, str]]:
+    """Profile -> maker and model, in Chinese and English. The profiles shipped do not change while the server runs."""
+    return {name: (f"{one.maker.zh} {one.model}", f"{one.maker.en} {one.model}") for name, one in load_profiles().items()}
+
+
+def _maker(profile: str) -> tuple[str, str]:
+    return _makers().get(profile, (profile, profile))
+
+
+def _profiles_of(text: str) -> list[str]:
+    """Profiles whose maker, model or own name holds the text."""
+    wanted = text.lower()
+    return [name for name, (chinese, english) in _makers().items() if wanted in f"{name} {chinese} {english}".lower()]

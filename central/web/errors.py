@@ -29,7 +29,7 @@ _HTTP_CODES = {413: "request.too_large", 404: "request.not_found", 405: "request
 
 def install_errors(app: FastAPI) -> None:
     """Register the handlers."""
-    app.add_exception_handler(CampusError, _campus_error)
+    app.add_exception_handler(CampusError, campus_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(PoolBusy, _busy)
@@ -53,11 +53,14 @@ def wants_page(request: Request) -> bool:
     return "hx-request" in request.headers or "text/html" in request.headers.get("accept", "")
 
 
-def _campus_error(request: Request, error: Exception) -> Response:
+def campus_error(request: Request, error: Exception) -> Response:
+    """The answer to an error of the tree."""
     assert isinstance(error, CampusError)  # noqa: S101 - registered for this type
     status = status_of(error)
     if isinstance(error, NotSignedIn) and wants_page(request):
-        return _to_login(request)
+        return _to(request, "/wall/enter" if error.details.get("problem") == "kiosk_ended" else "/login", 401)
+    if error.details.get("problem") == "second_factor" and wants_page(request):
+        return _to(request, "/account/factor", 403)
     if status >= 500:
         log.error("%s %s failed id=%s: %s", request.method, request.url.path, request.state.request_id, error)
     details: dict[str, object] = {key: value for key, value in error.details.items() if isinstance(value, str | int | float | bool | list)}
@@ -67,13 +70,16 @@ def _campus_error(request: Request, error: Exception) -> Response:
     return answer
 
 
-def _to_login(request: Request) -> Response:
-    """To the login page and back; htmx is told by header, because it follows redirects by itself and would swap the login page into a table."""
-    here = request.headers.get("hx-current-url", "") if "hx-request" in request.headers else str(request.url)
+def _to(request: Request, page: str, status: int) -> Response:
+    """To a page that leads back: to what was asked for, or to the page a form stood on. htmx is told by header, because it follows redirects by
+    itself and would swap the login page into a table.
+    """
+    by_htmx = "hx-request" in request.headers
+    here = request.headers.get("hx-current-url", "") if by_htmx else str(request.url)
     path = "/" + here.split("//", 1)[-1].partition("/")[2]
-    target = f"/login?next={quote(path, safe='/')}" if request.method == "GET" and path != "/" else "/login"
-    if "hx-request" in request.headers:
-        return Response(status_code=401, headers={"hx-redirect": target})
+    target = f"{page}?next={quote(path, safe='/')}" if (by_htmx or request.method == "GET") and path != "/" else page
+    if by_htmx:
+        return Response(status_code=status, headers={"hx-redirect": target})
     return RedirectResponse(target, status_code=303)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 import time
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from central.web.limits import Limits, asker
+from protocol.errors import TooManyTries
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +40,21 @@ _HSTS = "max-age=31536000"
 
 
 class Frame:
-    """ASGI middleware around the whole application. `https`: whether people reach it by https. `unexpected` makes the answer to a bug."""
+    """ASGI middleware around the whole application. `https`: whether people reach it by https. `unexpected` makes the answer to a bug, `refused` the
+    one to who asks too often.
+    """
 
-    def __init__(self, app: ASGIApp, *, https: bool, unexpected: Callable[[Request, Exception], Response]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        https: bool,
+        unexpected: Callable[[Request, Exception], Response],
+        refused: Callable[[Request, Exception], Response],
+        limits: Limits,
+    ) -> None:
         self._app = app
-        self._unexpected = unexpected
+        self._unexpected, self._refused, self._limits = unexpected, refused, limits
         self._headers = {**_HEADERS, "strict-transport-security": _HSTS} if https else _HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,6 +78,10 @@ class Frame:
         if _declared_bytes(scope) > MAX_BODY_BYTES:
             await _refuse_size(framed, request_id)
             return
+        if wait_s := self._wait_s(scope):
+            error = TooManyTries("too many requests at once; slow down and try again", wait_s=math.ceil(wait_s))
+            await self._refused(Request(scope), error)(scope, receive, framed)
+            return
         body = _Counted(receive)
         answer = body.refusing(framed, request_id)
         try:
@@ -72,6 +90,14 @@ class Frame:
             if answering:
                 raise  # too late for another answer; the server logs it and closes the connection
             await self._unexpected(Request(scope), error)(scope, receive, answer)
+
+    def _wait_s(self, scope: Scope) -> float:
+        """Static files are not counted: one page asks for a dozen of them."""
+        if scope["path"].startswith("/static/"):
+            return 0.0
+        headers = {name: value.decode("latin-1") for name, value in ((bytes(n).decode("latin-1"), v) for n, v in scope["headers"])}
+        address = scope["client"][0] if scope.get("client") else ""
+        return self._limits.wait_s(asker(headers, headers.get("cookie", ""), address), address)
 
     def _dress(self, headers: MutableHeaders, request_id: str) -> None:
         for name, value in self._headers.items():

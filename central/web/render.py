@@ -17,7 +17,7 @@ from markupsafe import Markup
 from central.identity import cookies, csrf
 from central.identity.secret import new_secret
 from central.metering.model import ONLINE_WITHIN_S
-from central.web import display
+from central.web import charts, display
 from central.web.translations import Language, choose_language, load_translations
 from protocol.quantities import QUANTITIES, Kind, Quantity
 
@@ -31,6 +31,7 @@ class Renderer:
     """Kept on `app.state.renderer`. `static`: path of a static file -> its address. `missing`: vendor files that are not installed."""
 
     environments: Mapping[Language, Environment]
+    texts: Mapping[Language, Callable[[str], str]]
     static: Callable[[str], str]
     missing: tuple[str, ...]
 
@@ -41,8 +42,9 @@ class Renderer:
 
 def build_renderer(static: Callable[[str], str], missing: list[str]) -> Renderer:
     """Compile nothing yet, but read every catalogue; a broken one stops the server."""
-    environments = {}
+    environments, texts = {}, {}
     for language, translations in load_translations().items():
+        texts[language] = translations.gettext
         environment = Environment(
             loader=PackageLoader("central.web", "templates"),
             extensions=["jinja2.ext.i18n"],
@@ -52,7 +54,10 @@ def build_renderer(static: Callable[[str], str], missing: list[str]) -> Renderer
             lstrip_blocks=True,
         )
         environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
+        environment.filters.update(translated=translations.gettext)  # for texts in variables: what _() returns is never escaped
         environment.filters.update(display.filters(language), data_block=_data_block, shown=partial(_shown, environment))
+        environment.filters.update(chart_data=charts.chart_data, chart_numbers=charts.chart_numbers, chart_marks=charts.marks, chart_size=charts.size_of)
+        environment.filters.update(chart_is_empty=charts.is_empty)
         environment.globals.update(
             static=static,
             languages=tuple(Language),
@@ -62,7 +67,7 @@ def build_renderer(static: Callable[[str], str], missing: list[str]) -> Renderer
             online_within_s=ONLINE_WITHIN_S,
         )
         environments[language] = environment
-    return Renderer(MappingProxyType(environments), static, tuple(missing))
+    return Renderer(MappingProxyType(environments), MappingProxyType(texts), static, tuple(missing))
 
 
 def render(request: Request, template: str, context: Mapping[str, Any], status: int = 200) -> HTMLResponse:
@@ -81,6 +86,12 @@ def render(request: Request, template: str, context: Mapping[str, Any], status: 
 def language_of(request: Request) -> Language:
     """The language this request is answered in."""
     return choose_language(request.cookies.get(LANGUAGE_COOKIE), request.headers.get("accept-language", ""))
+
+
+def text_of(request: Request) -> Callable[[str], str]:
+    """Translates texts marked with N_ for whoever asks: for names that go into charts, which templates cannot reach."""
+    renderer: Renderer = request.app.state.renderer
+    return renderer.texts[language_of(request)]
 
 
 def _shown(environment: Environment, quantity: Quantity, value: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from central.db.pool import Connection
 from central.identity.scope import Scope
+from central.web.translations import N_
 
 # How a cell is shown and exported. quantity: base-unit integer; the column names its quantity, or a function of the row does.
 # stamp and age: Unix ms. state, place, device, gateway, point: a code with its name beside it (row fields KEY_zh and KEY_en where there are names).
@@ -26,7 +27,11 @@ MAX_OFFSET = 1_000_000
 @dataclass(frozen=True, slots=True)
 class Column:
     """`key`: the row's field. `shown`: before a person chose columns. `quantity`: for kind quantity, a quantity code, or the field that holds one
-    when it starts with a dot (".main_quantity")."""
+    when it starts with a dot (".main_quantity"). `words`: for the kinds state and text, value -> (look, text): how a stored word is shown; looks are
+    ok, warn, bad and idle, or "" for a plain word. `unit`: for integer and decimal, what stands behind the number and in an export's head.
+
+    A row's value is: a datetime or Unix ms for stamp and age, a date for day, 98.5 for 98.5 %, true or false for flag; None is shown as "—".
+    """
 
     key: str
     label: str
@@ -34,6 +39,8 @@ class Column:
     sortable: bool = False
     shown: bool = True
     quantity: str = ""
+    words: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,8 @@ class Filter:
 class Asked:
     """What a person asked of a table. `filters`: only those the specification knows, unknown values dropped. `node`: the place it is about.
 
-    `context`: what the page adds (a range of days, a medium), kept for exports as it was.
+    `context`: what the page adds (a range of days, a medium), kept for exports as it was; an export's comes back from a browser, so a `fetch` trusts
+    it no more than the address itself.
     """
 
     node: str = ""
@@ -76,7 +84,8 @@ Fetch = Callable[[Connection, Scope, Asked, int], Fetched]  # scope, what is ask
 class TableSpec:
     """`name`: stable, of letters and dashes; saved filters and exports are kept under it. `row_href`: where a row leads; "" for nowhere.
 
-    `key`: the field that names a row in a selection; empty: rows cannot be selected.
+    `key`: the field that names a row in a selection; empty: rows cannot be selected. `live`: the fields that hold device, quantity and instant (ms)
+    of the value that the live stream keeps fresh in a quantity cell. `empty_*`: why a table without any filter may be empty, and what next.
     """
 
     name: str
@@ -89,6 +98,9 @@ class TableSpec:
     key: str = ""
     default_sort: str = ""
     default_descending: bool = False
+    live: tuple[str, str, str] | None = None
+    empty_title: str = N_("Nothing here yet")
+    empty_next: str = N_("Choose a place further up, or another range.")
 
     def chosen(self, asked: Asked) -> list[Column]:
         """The columns to show, in the specification's order."""

@@ -20,6 +20,7 @@ from protocol.errors import ConfigError
 
 W = TypeVar("W", bound=StrEnum)
 MAX_CUSTOM_DAYS = 3700
+_FIRST_YEAR, _LAST_YEAR = 2000, 2200
 
 
 class Period(StrEnum):
@@ -42,7 +43,10 @@ class Compare(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`node`: a place's code; empty: all the asker may see. `first`, `last`: local days, both included; whole periods but for CUSTOM."""
+    """`node`: a place's code; empty: all the asker may see. `first`, `last`: local days, both included; whole periods but for CUSTOM.
+
+    `today`: the local day on which it is looked at.
+    """
 
     node: str
     period: Period
@@ -50,11 +54,27 @@ class View:
     last: date
     compare: Compare
     tab: str
+    today: date
 
     @property
     def days(self) -> int:
         """How many local days it spans."""
         return (self.last - self.first).days + 1
+
+    @property
+    def is_current(self) -> bool:
+        """Whether today lies in it."""
+        return self.first <= self.today <= self.last
+
+    @property
+    def has_earlier(self) -> bool:
+        """Whether an address can ask for the period before."""
+        return self.first > date(_FIRST_YEAR + 1, 1, 1)
+
+    @property
+    def has_later(self) -> bool:
+        """Whether the next period has begun."""
+        return self.last < self.today
 
     def query(self, **changes: str) -> str:
         """The address's query string of this view, with some parts (`node`, `tab`, `compare`, ...) otherwise."""
@@ -72,6 +92,20 @@ class View:
         first, last = _span(self.period, _shifted(self.period, self.first, steps, self.days), self.days)
         return replace(self, first=first, last=last)
 
+    def current(self) -> View:
+        """As long, and up to today."""
+        days = self.days if self.period is Period.CUSTOM else 1
+        first, last = _span(self.period, self.today - timedelta(days=days - 1), days)
+        return replace(self, first=first, last=last)
+
+    def turned(self, period: str) -> View:
+        """The same time in periods of another length: around today where it holds today, else around its first day."""
+        wanted = Period(period)
+        if wanted in (Period.CUSTOM, self.period):
+            return replace(self, period=wanted)
+        first, last = _span(wanted, self.today if self.is_current else self.first, 1)
+        return replace(self, period=wanted, first=first, last=last)
+
     def beside(self) -> tuple[date, date] | None:
         """First and last day of what it is compared with."""
         if self.compare is Compare.NONE:
@@ -79,6 +113,8 @@ class View:
         if self.compare is Compare.PREVIOUS:
             before = self.moved(-1)
             return before.first, before.last
+        if self.period is Period.WEEK:  # 52 weeks: the week nearest by the calendar, weekday by weekday
+            return _span(self.period, self.first - timedelta(weeks=52), self.days)
         return _span(self.period, _year_before(self.first), self.days)
 
 
@@ -91,7 +127,7 @@ def view_of(asked: Mapping[str, str], today: date) -> View:
     if not 0 <= (last - at).days < MAX_CUSTOM_DAYS:
         raise ConfigError(f"the range {at} to {last} must not end before it begins nor be longer than {MAX_CUSTOM_DAYS} days")
     first, last = _span(period, at, (last - at).days + 1)
-    return View(asked.get("node") or "", period, first, last, compare, asked.get("tab") or "")
+    return View(asked.get("node") or "", period, first, last, compare, asked.get("tab") or "", today)
 
 
 def asked_view(
@@ -143,6 +179,6 @@ def _day(text: str, otherwise: date, name: str) -> date:
         found = date.fromisoformat(text) if text else otherwise
     except ValueError:
         raise ConfigError(f"{name} must be a day such as 2026-11-22, got {text!r}") from None
-    if not 2000 <= found.year <= 2200:
-        raise ConfigError(f"{name} must lie between 2000 and 2200, got {found}")
+    if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
+        raise ConfigError(f"{name} must lie between {_FIRST_YEAR} and {_LAST_YEAR}, got {found}")
     return found

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, TypeVar
 
-from protocol.messages import MAX_READINGS, BatchId, Columns, Event, columns, encode_events, encode_readings
+from protocol.command import CommandResult
+from protocol.messages import MAX_READINGS, BatchId, Columns, Event, columns, encode_events, encode_readings, encode_results
 from protocol.reading import Reading
 
 Kind = Literal["readings", "events", "results"]
@@ -43,6 +44,11 @@ def columns_draft(data: Columns) -> Draft:
 def event_drafts(events: Sequence[Event]) -> list[Draft]:
     """One draft for each MAX_EVENTS events, in their order."""
     return [Draft("events", len(part), partial(_encode_events, part)) for part in _parts(events, MAX_EVENTS)]
+
+
+def result_drafts(results: Sequence[CommandResult]) -> list[Draft]:
+    """One draft a result: it may carry hundreds of frames."""
+    return [Draft("results", 1, partial(_encode_result, result)) for result in results]
 
 
 def is_storable(reading: Reading) -> bool:
@@ -87,6 +93,10 @@ def _are_storable(data: Columns) -> bool:
 
 def _encode_events(events: Sequence[Event], batch: BatchId) -> bytes:
     return encode_events(batch, events)
+
+
+def _encode_result(result: CommandResult, batch: BatchId) -> bytes:
+    return encode_results(batch, [result])
 
 
 def _parts(items: Sequence[T], size: int) -> list[Sequence[T]]:

@@ -20,11 +20,12 @@ from pathlib import Path
 
 from edge_agent.buffer import database, epochs, salvage
 from edge_agent.buffer.batches import Backlog, Limits, Receipt, Stored, is_intact, names_itself
-from edge_agent.buffer.drafts import Draft, Kind, columns_draft, event_drafts, is_storable, reading_drafts, unstorable_event
+from edge_agent.buffer.drafts import Draft, Kind, columns_draft, event_drafts, is_storable, reading_drafts, result_drafts, unstorable_event
 from edge_agent.buffer.epochs import Epoch
 from edge_agent.buffer.outbox_file import OutboxFile
+from protocol.command import CommandResult, Results
 from protocol.errors import CampusError, QuotaExceeded, StorageError
-from protocol.messages import BatchId, Columns, Event, checksum, decode_stored
+from protocol.messages import BatchId, Columns, Event, checksum, decode_stored, encode_results
 from protocol.reading import Reading
 
 _LOG = logging.getLogger(__name__)
@@ -90,6 +91,10 @@ class Outbox:
     def append_events(self, events: Sequence[Event]) -> int:
         """Store events as `append_readings` does. They may use the reserve behind the quota."""
         return self._append(event_drafts(events), reserve=True)
+
+    def append_results(self, results: Sequence[CommandResult]) -> int:
+        """Store results of commands as `append_events` does."""
+        return self._append(result_drafts(results), reserve=True)
 
     def listen(self, appended: Callable[[], None]) -> None:
         """Call `appended` after every commit, in the thread that appended; it must not block."""
@@ -407,6 +412,8 @@ def _again(row: Stored) -> Draft:
         return Draft(row.kind, row.count, lambda batch: salvage.stand_in(batch, row.created_ms))
     if isinstance(content, Columns):
         return columns_draft(content)
+    if isinstance(content, Results):
+        return Draft(row.kind, row.count, lambda batch: encode_results(batch, content.results))
     return event_drafts(content)[0]
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from edge_agent.buffer import database, epochs, log_check
 from edge_agent.buffer.batches import is_intact
 from edge_agent.buffer.epochs import Epoch
+from protocol.command import Results
 from protocol.errors import CampusError
 from protocol.messages import MAX_PACKED_BYTES, MAX_UNPACKED_BYTES, BatchId, Columns, Event, checksum, decode_stored, encode_events
 
@@ -259,6 +260,8 @@ def _recognise(payload: bytes, gateway: str, created_ms: int | None) -> Found | 
         return None
     if isinstance(content, Columns):
         newest, kind = max(content.measured_at_ms, default=0), "readings"
+    elif isinstance(content, Results):
+        newest, kind = max((result.at_ms for result in content.results), default=0), "results"
     else:
         newest, kind = max((event.at_ms for event in content), default=0), "events"
     return Found(batch, kind, newest if created_ms is None else created_ms, len(content), payload)

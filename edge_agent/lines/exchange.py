@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
+
+from protocol.command import Verdict
 
 F = TypeVar("F")
 
@@ -71,11 +73,17 @@ class Exchange(Generic[F]):
 
 @dataclass(frozen=True, slots=True)
 class RawFrame:
-    """Bytes seen on the line. `direction`: `>` sent, `<` received."""
+    """Bytes seen on the line. `direction`: `>` sent, `<` received.
+
+    `verdict`: sent; of what was received ok (it holds the answer), damaged, foreign (whole, but another's), noise; silence has no bytes.
+    `device`: who was spoken to, None where the line cannot know.
+    """
 
     at_ms: int
-    direction: str
+    direction: Literal[">", "<"]
     data: bytes
+    verdict: Verdict = "sent"
+    device: str | None = None
 
 
 @dataclass(slots=True)

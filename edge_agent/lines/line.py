@@ -16,11 +16,12 @@ import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from edge_agent.lines.clock import SPIN_S, Clock
 from edge_agent.lines.exchange import Decoder, Exchange, ExchangeTiming, LineCounters, RawFrame, Transaction
 from edge_agent.lines.port import Port
+from protocol.command import Verdict
 from protocol.errors import ChecksumError, LineError, NoReply, PortBusy, UnexpectedReply
 
 F = TypeVar("F")
@@ -59,20 +60,22 @@ class Line:
         self._raw: deque[RawFrame] = deque(maxlen=RAW_FRAMES)
         self._owed: dict[bytes, _Owed] = {}
 
-    def exchange(self, what: Transaction[F], timing: ExchangeTiming, meanwhile: Callable[[], None] | None = None) -> Exchange[F]:
+    def exchange(
+        self, what: Transaction[F], timing: ExchangeTiming, meanwhile: Callable[[], None] | None = None, device: str | None = None
+    ) -> Exchange[F]:
         """Send the request and return its reply.
 
-        `meanwhile` runs while the request is on the wire: work that would otherwise delay the next request.
+        `device`: who is asked, for the raw frames. `meanwhile` runs while the request is on the wire: work that would otherwise delay the next one.
         Raises NoReply, ChecksumError, UnexpectedReply (the bus is idle again then), PortUnavailable.
         """
         began = self._clock.monotonic()
         self._await_owed(what)
-        gap_s = self._send(what.request, timing.gap_s, what.shown)
+        gap_s = self._send(what.request, timing.gap_s, what.shown, device)
         self._rest_s = what.rest_s
         if meanwhile is not None:
             meanwhile()
         try:
-            return self._listen(what, timing, gap_s)
+            return self._listen(what, timing, gap_s, device)
         finally:
             self.counters.exchanges += 1
             self.counters.busy_s += self._clock.monotonic() - began
@@ -141,18 +144,18 @@ class Line:
             if late := self._read(min(left, SLICE_S)):
                 self._last_byte_at = self._clock.monotonic()
                 self.counters.noise_bytes += len(late)
-                self._record("<", late)
+                self._record("<", late, "noise")
 
     # --- sending -------------------------------------------------------------------------------------------------------
 
-    def _send(self, request: bytes, gap_s: float, shown: bytes | None = None) -> float:
+    def _send(self, request: bytes, gap_s: float, shown: bytes | None = None, device: str | None = None) -> float:
         """Write at the first moment the bus has been idle for the gap; return that gap."""
         gap_s = max(self._gap_s, gap_s, self._rest_s)
         self._await_idle(gap_s)
         self.counters.noise_bytes += self._port.flush_input()
         self._write(request)
         self._last_byte_at = self._clock.monotonic() + len(request) * self._byte_s
-        self._record(">", shown or request)
+        self._record(">", shown or request, "sent", device)
         return gap_s
 
     def _write(self, request: bytes) -> None:
@@ -183,11 +186,11 @@ class Line:
             elif noise := self._read(min(ready - now - SPIN_S, SLICE_S)):
                 self._last_byte_at = self._clock.monotonic()
                 self.counters.noise_bytes += len(noise)
-                self._record("<", noise)
+                self._record("<", noise, "noise")
 
     # --- listening -----------------------------------------------------------------------------------------------------
 
-    def _listen(self, what: Transaction[F], timing: ExchangeTiming, gap_s: float) -> Exchange[F]:
+    def _listen(self, what: Transaction[F], timing: ExchangeTiming, gap_s: float, device: str | None) -> Exchange[F]:
         hearing = _Hearing(what, timing, self._last_byte_at, self._byte_s, self._port, self._echoes)
         measurable = self._clock.monotonic() <= hearing.sent_at  # else somebody else's work hid the first byte's arrival
         reply: F | None = None
@@ -200,8 +203,8 @@ class Line:
                 self._last_byte_at = self._clock.monotonic()
                 reply = hearing.take(data, self._last_byte_at)
         if reply is None:
-            raise self._failure(what, timing, hearing)
-        self._count(hearing, what)
+            raise self._failure(what, timing, hearing, device)
+        self._count(hearing, what, "ok", device)
         self._echoes = hearing.echo.found
         self._owe(what, timing, hearing, answered=True)
         td_s = hearing.td_s
@@ -209,15 +212,17 @@ class Line:
         self.counters.ideal_s += wire_bytes * self._byte_s + td_s + gap_s
         return Exchange(reply, td_s if measurable else None, self._clock.wall_ms())
 
-    def _count(self, hearing: _Hearing[F], what: Transaction[F]) -> None:
+    def _count(self, hearing: _Hearing[F], what: Transaction[F], verdict: Verdict, device: str | None) -> None:
         self.counters.echo_bytes += hearing.echo.dropped
         self.counters.noise_bytes += hearing.decoder.noise_bytes
         self.counters.checksum_errors += hearing.decoder.checksum_errors
         self.counters.foreign_frames += hearing.foreign
-        if hearing.raw:
-            self._record("<", _presentable(what, hearing))
+        if hearing.raw or verdict == "silence":
+            self._record("<", _presentable(what, hearing), verdict, device)
 
-    def _failure(self, what: Transaction[F], timing: ExchangeTiming, hearing: _Hearing[F]) -> NoReply | ChecksumError | UnexpectedReply:
+    def _failure(
+        self, what: Transaction[F], timing: ExchangeTiming, hearing: _Hearing[F], device: str | None
+    ) -> NoReply | ChecksumError | UnexpectedReply:
         """Make sure the bus is idle, then say what went wrong."""
         facts = {
             "waited_s": round(self._clock.monotonic() - hearing.sent_at, 3),
@@ -226,7 +231,7 @@ class Line:
         }
         spoke_in_full = hearing.decoder.checksum_errors > 0 and not hearing.decoder.started
         hearing.decoder.reset()  # a frame broken off is noise, and counted as such
-        self._count(hearing, what)
+        self._count(hearing, what, _verdict(hearing), device)
         if not spoke_in_full:
             self._await_idle(timing.quiet_s)
         if hearing.decoder.checksum_errors:
@@ -241,8 +246,17 @@ class Line:
         if self._stopping():
             raise LineError("the line is being stopped")
 
-    def _record(self, direction: str, data: bytes) -> None:
-        self._raw.append(RawFrame(self._clock.wall_ms(), direction, data))
+    def _record(self, direction: Literal[">", "<"], data: bytes, verdict: Verdict, device: str | None = None) -> None:
+        self._raw.append(RawFrame(self._clock.wall_ms(), direction, data, verdict, device))
+
+
+def _verdict(hearing: _Hearing[F]) -> Verdict:
+    """What became of a request that got no usable answer."""
+    if hearing.decoder.checksum_errors:
+        return "damaged"
+    if hearing.foreign:
+        return "foreign"
+    return "noise" if hearing.raw else "silence"
 
 
 def _presentable(what: Transaction[F], hearing: _Hearing[F]) -> bytes:

@@ -166,7 +166,7 @@ class Poller:
         """Hand out what is left, fail what waits, give the port back."""
         self._outlet.flush()
         self._schedule.drop_asks()
-        self._asks.fail_all(Refused("the line is being stopped"))
+        self._asks.fail_all(Refused("the line is being stopped", stopped=True))
         self._port.close()
         self.is_open = False
 

@@ -73,7 +73,8 @@ class Announcer:
 class Sender:
     """The uplink: `start`, `stop`; `wake` after an append; `report` when documents have been dealt with.
 
-    `on_document(name, payload)` gets each desired document, `on_command(payload)` each command, in the uplink's thread: they hand over, not work.
+    `on_document(name, payload)` gets each desired document, `on_command(payload, expiry_s)` each command with the seconds it was still valid when the
+    broker sent it (None: it does not say), in the uplink's thread: they hand over, not work.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Sender:
         clock: Clock,
         *,
         on_document: Callable[[str, bytes], None],
-        on_command: Callable[[bytes], None],
+        on_command: Callable[[bytes, int | None], None],
         reconnect: Reconnect,
     ) -> None:
         self._outbox = outbox
@@ -299,7 +300,7 @@ class Sender:
         elif channel is topics.Down.DESIRED and document is not None:
             self._on_document(document, message.payload)
         elif channel is topics.Down.CMD:
-            self._on_command(message.payload)
+            self._on_command(message.payload, message.expiry_s)
 
     def _acked(self, ack: Ack) -> None:
         receipt = self._outbox.acknowledge(ack.generation, ack.epoch, ack.seq, ack.also)

@@ -55,13 +55,17 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What the broker says: a retained or live message addressed to us. Acknowledge it once it is dealt with."""
+    """What the broker says: a retained or live message addressed to us. Acknowledge it once it is dealt with.
+
+    `expiry_s`: how long it was still valid when the broker sent it, None for one without an end.
+    """
 
     topic: str
     payload: bytes
     retained: bool
     mid: int
     qos: int
+    expiry_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +261,8 @@ class Session:
         self._incidents.append(Published(mid, code.value, str(code)))
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self._incidents.append(Message(message.topic, bytes(message.payload), message.retain, message.mid, message.qos))
+        expiry_s = getattr(message.properties, "MessageExpiryInterval", None)
+        self._incidents.append(Message(message.topic, bytes(message.payload), message.retain, message.mid, message.qos, expiry_s))
 
     def _on_disconnect(self, _client: mqtt.Client, _data: Any, _flags: Any, code: ReasonCode, _properties: Any) -> None:
         self._end(code.value, str(code))

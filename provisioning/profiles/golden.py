@@ -64,8 +64,8 @@ def _due(items: Sequence[AnyItem]) -> Value:
 
 
 def _joined(frames: Sequence[RawFrame]) -> Iterator[tuple[str, bytes]]:
-    """One reply may arrive in several reads."""
-    at = 0
+    """One reply may arrive in several reads; silence has no bytes."""
+    frames, at = [frame for frame in frames if frame.data], 0
     while at < len(frames):
         direction, data = frames[at].direction, b""
         while at < len(frames) and frames[at].direction == direction:

@@ -93,7 +93,7 @@ def _sender(outbox: Outbox, options: dict[str, Any]) -> Sender:
         Announcer(lambda: birth, lambda: health),
         Clock(time.monotonic, _now_ms, random.uniform),
         on_document=hear,
-        on_command=lambda _: None,
+        on_command=lambda _, _expiry_s: None,
         reconnect=Reconnect(uplink.reconnect_min_s, uplink.reconnect_max_s),
     )
     return sender

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,9 +48,10 @@ class Site:
 
 
 @contextmanager
-def virtual_line(profile: str, meters: int, baud: int) -> Iterator[Site]:
-    """Run a line of equal meters."""
-    devices = [{"id": f"m{n}", "profile": profile, "address": f"{baud}{n:03}", "place": "room"} for n in range(meters)]
+def virtual_line(profile: str, meters: int, baud: int, address: Callable[[int], str] | None = None) -> Iterator[Site]:
+    """Run a line of equal devices. `address`: of each by its number, default as DL/T 645 has them."""
+    address = address or (lambda n: f"{baud}{n:03}")
+    devices = [{"id": f"m{n}", "profile": profile, "address": address(n), "place": "room"} for n in range(meters)]
     line = {"id": _LINE, "port": {"kind": "serial", "path": "/dev/null"}, "baud": baud, "gap_ms": 30, "devices": devices}
     document = {
         "schema": 1,

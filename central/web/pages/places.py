@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import Response
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse, Response
 
 from central.context import Central
 from central.db.pool import Connection
@@ -14,12 +15,11 @@ from central.identity.guard import Principal, require
 from central.identity.scope import About, Scope
 from central.metering.model import PlaceNode
 from central.metering.tree import ancestors, children
-from central.web.device_table import PAGE_ROWS, SORTS, STATES, TableQuery, device_table
+from central.web.device_table import DEVICES
+from central.web.node import node_context
 from central.web.render import language_of, render
-from central.web.translations import Language
-from protocol.errors import NotFound
+from central.web.table_page import asked_table, render_table, table_context
 
-_MAX_OFFSET = 1_000_000
 Reader = Annotated[Principal, Depends(require("metering.read", About.OWN))]
 PlaceReader = Annotated[Principal, Depends(require("metering.read", About.PLACE))]
 
@@ -32,13 +32,8 @@ class Branch:
     below: list[Branch] | None
 
 
-def table_query(q: str = "", state: str = "", sort: str = "", descending: bool = False, offset: int = Query(0, ge=0, le=_MAX_OFFSET)) -> TableQuery:
-    """Dependency: the table's part of the address."""
-    return TableQuery(q[:80], state, sort, descending, offset)
-
-
 def router(central: Central) -> APIRouter:
-    """`/tree`, `/tree/{code}`, `/places/{code}`."""
+    """`/tree`, `/tree/{code}`, `/places`, `/places/{code}`."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/tree")
@@ -54,18 +49,21 @@ def router(central: Central) -> APIRouter:
             branches = [Branch(node, None) for node in children(conn, code)]
         return render(request, "tree.html", {"branches": branches, "place_code": ""})
 
-    @routes.get("/places/{code}")
-    def place(request: Request, principal: PlaceReader, code: str, asked: Annotated[TableQuery, Depends(table_query)]) -> Response:
+    @routes.get("/places")
+    def places(request: Request, principal: Reader) -> Response:
         with central.pool.connection() as conn:
-            way = ancestors(conn, code, principal.scope)
-            if not way:
-                raise NotFound(f"there is no place {code!r}; search for it or start from the overview")
-            shown, total = device_table(conn, code, asked, language_of(request) is Language.CHINESE)
-            below = children(conn, code)
-        context = {"way": way, "place": way[-1], "place_code": code, "below": below, "rows": shown, "total": total, "asked": asked}
-        limits = {"sorts": SORTS, "states": STATES, "page_rows": PAGE_ROWS}
-        template = "device_table.html" if request.headers.get("hx-target") == "devices" else "place.html"
-        return render(request, template, {**context, **limits})
+            node = node_context(conn, principal, "")
+        if node.code:
+            return RedirectResponse(f"/places/{quote(node.code)}", status_code=303)
+        return render(request, "places.html", {"node": node})
+
+    @routes.get("/places/{code}")
+    def place(request: Request, principal: PlaceReader, code: str) -> Response:
+        with central.pool.connection() as conn:
+            context: dict[str, Any] = {"node": node_context(conn, principal, code)}
+            asked = replace(asked_table(request, DEVICES), node=code)
+            context |= table_context(conn, principal, DEVICES, asked, language_of(request), f"/places/{quote(code)}")
+        return render_table(request, "place.html", context)
 
     return routes
 

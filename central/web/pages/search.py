@@ -1,23 +1,19 @@
-"""The list under the search box."""
+"""The list under the search box, in groups."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from central.context import Central
-from central.db.pool import Connection
-from central.db.statements import load_statements
 from central.identity.guard import Principal, require
 from central.identity.scope import About
 from central.metering.search import search
-from central.web.render import language_of, render
-from central.web.translations import Language
+from central.web.render import render
 
-_SQL = load_statements("central.web")
-_MAX_HITS = 12
+_MAX_HITS = 14
 
 
 def router(central: Central) -> APIRouter:
@@ -25,15 +21,13 @@ def router(central: Central) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/search")
-    def hits(request: Request, principal: Annotated[Principal, Depends(require("metering.read", About.OWN))], q: str = "") -> Response:
+    def hits(
+        request: Request, principal: Annotated[Principal, Depends(require("metering.read", About.OWN))], q: Annotated[str, Query(max_length=200)] = ""
+    ) -> Response:
         with central.pool.connection() as conn:
             found = search(conn, q, _MAX_HITS, principal.scope)
-            paths = _paths(conn, [hit.code for hit in found if hit.kind == "place"], language_of(request) is Language.CHINESE)
-        return render(request, "search.html", {"hits": found, "paths": paths, "q": q.strip()})
+        kinds = dict.fromkeys(hit.kind for hit in found)  # in the order of their best hits
+        groups = [(kind, [hit for hit in found if hit.kind == kind]) for kind in kinds]
+        return render(request, "search.html", {"groups": groups, "q": q.strip()})
 
     return routes
-
-
-def _paths(conn: Connection, codes: list[str], chinese: bool) -> dict[str, str]:
-    """What stands above each place: every building has a room 101."""
-    return {code: " › ".join(zh if chinese else en) for code, zh, en in conn.execute(_SQL["place_paths"], {"codes": codes})}

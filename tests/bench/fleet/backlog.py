@@ -87,7 +87,7 @@ def _sender(outbox: Outbox, folder: Path, port: int, password: str) -> Sender:
         announcer,
         Clock(time.monotonic, lambda: time.time_ns() // 1_000_000, random.uniform),
         on_document=lambda name, payload: None,
-        on_command=lambda payload: None,
+        on_command=lambda payload, expiry_s: None,
         reconnect=Reconnect(0.05, 1.0),
     )
 

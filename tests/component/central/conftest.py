@@ -144,7 +144,7 @@ def plan() -> str:
     return PLAN
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def import_plan() -> Callable[..., PlanDiff]:
     """`import_plan(conn, text, preview=False)` with the profiles the small plan names."""
 

@@ -1,9 +1,9 @@
 // Draws the day curve. Gaps stay gaps, estimated and suspect points keep their mark; tooltips are canvas text because the content
 // security policy forbids inline styles. The library is fetched when the first chart appears.
 
+import { loadCharts } from "./echarts.js";
 import { texts } from "./texts.js";
 
-let library = null;
 const charts = new Set();
 
 export function startCurves() {
@@ -28,19 +28,9 @@ async function drawAll() {
   }
   for (const element of document.querySelectorAll(".chart:not([data-drawn])")) {
     element.dataset.drawn = "";
-    const echarts = await (library ??= load());
+    const echarts = await loadCharts();
     if (element.isConnected) draw(echarts, element);
   }
-}
-
-function load() {
-  return new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = texts.chart;
-    script.onload = () => resolve(window.echarts);
-    script.onerror = reject;
-    document.head.append(script);
-  });
 }
 
 function draw(echarts, element) {

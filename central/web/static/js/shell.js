@@ -1,6 +1,7 @@
-// The frame: CSRF header, drawer, theme, focus after navigation, messages about failed requests.
+// The frame: CSRF header, drawer, theme, focus and chosen place after navigation, messages about failed requests.
 
 import { returnHere } from "./language.js";
+import { keepNode } from "./node.js";
 import { texts } from "./texts.js";
 
 const MAX_TOASTS = 3;
@@ -17,23 +18,31 @@ export function startShell() {
   document.getElementById("scrim")?.addEventListener("click", () => setDrawer(false));
   document.getElementById("theme")?.addEventListener("click", nextTheme);
   returnHere();
+  keepNode();
   markCurrent();
 }
 
 function addToken(event) {
   event.detail.headers["X-CSRF-Token"] = document.querySelector('meta[name="csrf"]').content;
+  // htmx remembers the address a link had when it arrived; the chosen place may have changed since
+  const link = event.detail.elt;
+  if (link.matches("a[data-node-link]")) event.detail.path = link.getAttribute("href");
 }
 
+// htmx gives the focus back to what has the same id (the range picker's controls); else it goes to the new content.
 function contentArrived(event) {
   if (event.detail.target?.id !== "content" && event.target?.id !== "content") return;
-  setDrawer(false);
+  const content = document.getElementById("content");
+  setDrawer(false, false);
+  keepNode();
   markCurrent();
-  document.getElementById("content")?.focus({ preventScroll: true });
+  if (content && !(content.contains(document.activeElement) && document.activeElement !== content)) content.focus({ preventScroll: true });
 }
 
 function markCurrent() {
   for (const link of document.querySelectorAll(".pages a")) {
-    if (link.pathname === location.pathname) link.setAttribute("aria-current", "page");
+    const under = link.dataset.nodeLink?.endsWith("/") && link.dataset.nodeLink !== "/" && location.pathname.startsWith(link.dataset.nodeLink);
+    if (under || link.pathname === location.pathname) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
 }
@@ -68,21 +77,26 @@ function drawerIsOpen() {
   return document.getElementById("sidebar").classList.contains("open");
 }
 
-function setDrawer(open) {
+function setDrawer(open, refocus = true) {
   const sidebar = document.getElementById("sidebar");
   if (!sidebar || sidebar.classList.contains("open") === open) return;
   const menu = document.getElementById("menu");
   sidebar.classList.toggle("open", open);
   document.getElementById("scrim").hidden = !open;
   menu.setAttribute("aria-expanded", String(open));
+  for (const behind of document.querySelectorAll(".page, .topbar")) behind.inert = open;
   if (open) sidebar.querySelector("a")?.focus();
-  else menu.focus({ preventScroll: true });
+  else if (refocus) menu.focus({ preventScroll: true });
 }
 
 function closeOnEscape(event) {
   if (event.key !== "Escape") return;
   setDrawer(false);
-  for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = false;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    const inside = menu.contains(document.activeElement);
+    menu.open = false;
+    if (inside) menu.querySelector("summary")?.focus();
+  }
 }
 
 function closeMenus(event) {

@@ -6,13 +6,15 @@ import pytest
 
 from central.db.pool import Connection, DatabaseError
 from central.identity import audit
-from central.identity.accounts import add_account, change_role, set_disabled
-from central.identity.permissions import Role
+from central.identity.accounts import add_account, change_access, set_disabled
+from central.identity.permissions import PERMISSIONS, Role
+from central.identity.principal import Principal
 from central.identity.tokens import create_token, find_token, list_tokens, revoke_token
 from protocol.errors import Conflict, NotFound, Refused
 
 NOW = 1_763_769_600.0
 PASSWORD = "seven green kettles"
+BOSS = Principal("boss", PERMISSIONS, factor=True, account_id=1)
 
 
 def test_name_is_taken_whatever_its_case(conn: Connection) -> None:
@@ -30,22 +32,22 @@ def test_odd_names_are_refused(conn: Connection, name: str) -> None:
 def test_last_administrator_stays(conn: Connection) -> None:
     boss = add_account(conn, "boss", PASSWORD, Role.ADMIN, NOW)
     with pytest.raises(Refused, match="last administrator"):
-        set_disabled(conn, boss, True, "boss", NOW)
+        set_disabled(conn, boss, True, BOSS, NOW)
     with pytest.raises(Refused, match="last administrator"):
-        change_role(conn, boss, Role.VIEWER, "boss")
+        change_access(conn, boss, Role.VIEWER, None, BOSS)
     add_account(conn, "deputy", PASSWORD, Role.ADMIN, NOW)
-    change_role(conn, boss, Role.VIEWER, "boss")
+    change_access(conn, boss, Role.VIEWER, None, BOSS)
 
 
 def test_token_opens_until_revoked_and_is_stored_as_digest(conn: Connection) -> None:
     secret = create_token(conn, "provisioning", ["metering.read", "fleet.manage"], NOW)
-    found = find_token(conn, secret)
+    found = find_token(conn, secret, NOW)
     assert found is not None
     assert found.permissions == {"metering.read", "fleet.manage"}
     assert secret not in str(conn.execute("select * from api_token").fetchall())
     revoke_token(conn, "provisioning", "boss", NOW)
-    assert find_token(conn, secret) is None
-    assert list_tokens(conn) == []
+    assert find_token(conn, secret, NOW) is None
+    assert list_tokens(conn, NOW) == []
 
 
 def test_token_with_unknown_permission_or_used_name_is_refused(conn: Connection) -> None:

@@ -8,6 +8,7 @@ from central.db.pool import Connection
 from central.identity.accounts import any_account, list_accounts
 from central.identity.links import LIFETIME_S, create_admin_link, create_invitation, create_password_link, open_link, use_link
 from central.identity.permissions import Role
+from central.identity.principal import CONSOLE
 from central.identity.sessions import find_session, open_session
 from protocol.errors import Refused
 
@@ -67,7 +68,7 @@ def test_weak_password_leaves_the_link_good(conn: Connection) -> None:
 
 
 def test_password_link_renews_the_password_and_ends_sessions(conn: Connection) -> None:
-    account = use_link(conn, secret_of(create_invitation(conn, URL, Role.VIEWER, "boss", NOW)), "li", PASSWORD, NOW)
+    account = use_link(conn, secret_of(create_invitation(conn, URL, Role.VIEWER, CONSOLE, NOW)), "li", PASSWORD, NOW)
     session = open_session(conn, account, NOW)
-    use_link(conn, secret_of(create_password_link(conn, URL, account, "boss", NOW)), "", "nine blue saucers", NOW)
+    use_link(conn, secret_of(create_password_link(conn, URL, account, CONSOLE, NOW)), "", "nine blue saucers", NOW)
     assert find_session(conn, session, NOW) is None

@@ -13,6 +13,7 @@ from central.identity.accounts import add_account
 from central.identity.login import login
 from central.identity.passwords import verify_password
 from central.identity.permissions import Role
+from central.identity.sessions import Visitor
 from central.identity.throttle import ADDRESS, LOCK_S, PAIR
 from central.settings import Settings
 from protocol.errors import CampusError, NotSignedIn, TooManyTries
@@ -46,7 +47,7 @@ WRONG = "wrong wrong wrong"
 def attempt(central: Central, name: str, password: str = WRONG, address: str = "10.0.0.1") -> CampusError | None:
     """The error of a try, None for success."""
     try:
-        login(central, name, password, address, None)
+        login(central, name, password, Visitor(address), None)
     except CampusError as error:
         return error
     return None
@@ -59,7 +60,7 @@ def fail_until_locked(central: Central, clock: Clock, name: str, address: str = 
 
 
 def test_right_password_opens_a_session_whatever_the_case_of_the_name(central: Central) -> None:
-    assert login(central, " Wang ", PASSWORD, "10.0.0.1", None)
+    assert login(central, " Wang ", PASSWORD, Visitor("10.0.0.1"), None).secret
 
 
 def test_sixth_try_is_refused_even_with_the_right_password(central: Central, clock: Clock) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from central.db.pool import Connection
-from central.identity.accounts import add_account, change_role, set_disabled
+from central.identity.accounts import add_account, change_access, set_disabled
 from central.identity.permissions import Role
+from central.identity.principal import CONSOLE
 from central.identity.sessions import ABSOLUTE_S, IDLE_S, KEEP_PER_ACCOUNT, end_session, find_session, open_session
 
 NOW = 1_763_769_600.0
@@ -58,13 +59,13 @@ def test_oldest_session_gives_way_to_one_too_many(conn: Connection, account: int
 
 def test_disabled_account_is_out_at_once(conn: Connection, account: int) -> None:
     secret = open_session(conn, account, NOW)
-    set_disabled(conn, account, True, "boss", NOW)
+    set_disabled(conn, account, True, CONSOLE, NOW)
     assert find_session(conn, secret, NOW) is None
 
 
 def test_new_role_holds_from_the_next_request(conn: Connection, account: int) -> None:
     secret = open_session(conn, account, NOW)
-    change_role(conn, account, Role.VIEWER, "boss")
+    change_access(conn, account, Role.VIEWER, None, CONSOLE)
     session = find_session(conn, secret, NOW)
     assert session is not None
     assert session.role is Role.VIEWER

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 import pytest
@@ -18,8 +20,9 @@ from central.context import Central
 from central.db.pool import Connection, Pool, connect, open_pool
 from central.identity.accounts import add_account
 from central.identity.permissions import Role
+from central.identity.secret import digest
 from central.metering.import_plan import import_site_plan
-from central.settings import Settings, WebSettings
+from central.settings import IdentitySettings, Settings, WebSettings
 from central.web.app import create_app
 
 PASSWORD = "seven green kettles"
@@ -70,11 +73,12 @@ class Web:
 
 
 @contextmanager
-def _served(dsn: str, public_url: str = "http://127.0.0.1:8080") -> Iterator[Web]:
+def _served(dsn: str, public_url: str = "http://127.0.0.1:8080", identity: IdentitySettings | None = None) -> Iterator[Web]:
     """The application on a database, answering on a port of its own."""
     clock = Clock()
-    with open_pool(dsn, max_size=8) as pool:
-        central = Central(Settings(web=WebSettings(public_url=public_url)), pool, clock, dsn)
+    with tempfile.TemporaryDirectory() as data, open_pool(dsn, max_size=8) as pool:
+        settings = Settings(data_dir=Path(data), web=WebSettings(public_url=public_url), identity=identity or IdentitySettings())
+        central = Central(settings, pool, clock, dsn)
         app = create_app(central)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, daemon=True)
@@ -136,16 +140,25 @@ def _sign_in(client: httpx.Client, name: str, password: str = PASSWORD) -> httpx
     return client.post("/login", data=form)
 
 
+def _show_factor(web: Web, client: httpx.Client) -> None:
+    """As if a second factor had been shown in the browser's session."""
+    with web.pool.connection() as conn:
+        key = digest(client.cookies["ce_session"])
+        conn.execute("update web_session set factor_at = now() where token_digest = %s", [key])
+
+
 @pytest.fixture
 def browser(web: Web) -> Iterator[Callable[..., httpx.Client]]:
-    """`browser("admin", language="en")`: a browser, signed in when a role is given."""
+    """`browser("admin", language="en")`: a browser, signed in when a role is given, with a second factor shown unless told otherwise."""
 
     with ExitStack() as open_clients:
 
-        def make(role: str | None = None, language: str = "en") -> httpx.Client:
+        def make(role: str | None = None, language: str = "en", factor: bool = True) -> httpx.Client:
             client = open_clients.enter_context(httpx.Client(base_url=web.url, headers={"accept": "text/html", "accept-language": language}))
             if role:
                 assert _sign_in(client, f"the-{role}").status_code == 303
+                if factor:
+                    _show_factor(web, client)
             return client
 
         yield make
@@ -173,3 +186,13 @@ def sign_in() -> Callable[..., httpx.Response]:
 def insert_reading() -> Callable[..., None]:
     """`insert_reading(conn, device, quantity, at_s, value)` as ingest leaves it."""
     return _insert_reading
+
+
+@pytest.fixture(scope="session")
+def import_site() -> Callable[[Connection], None]:
+    """Import the small site's plan, without readings."""
+
+    def run(conn: Connection) -> None:
+        import_site_plan(conn, PLAN, "plan.yaml", "test", preview=False)
+
+    return run

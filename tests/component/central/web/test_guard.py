@@ -15,7 +15,7 @@ from central.identity.tokens import create_token, revoke_token
 
 Browser = Callable[..., httpx.Client]
 SIGNED_ROUTES = {"/api/v1/iot/reports/{source}"}  # every request is signed with the source's secret instead
-OPEN_ROUTES = {"/login", "/logout", "/welcome", "/welcome/open", "/language/{language}"} | SIGNED_ROUTES
+OPEN_ROUTES = {"/login", "/logout", "/welcome", "/welcome/open", "/wall/enter", "/language/{language}", "/login/code", "/login/with/{provider}", "/login/back/{provider}"} | SIGNED_ROUTES
 MATRIX = {
     "/": {"viewer", "operator", "admin"},
     "/places/campus": {"viewer", "operator", "admin"},
@@ -62,7 +62,7 @@ def test_refusal_says_so_and_stands_in_the_audit(browser: Browser) -> None:
     page = browser("viewer").get("/audit")
     assert "Your role does not include this" in page.text
     assert page.headers["x-request-id"] in page.text
-    assert "access.refused" in browser("admin").get("/audit?q=access.refused").text
+    assert "access.refused" in browser("admin").get("/audit?f.q=access.refused").text
 
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/overview", "/live?devices=m1"])

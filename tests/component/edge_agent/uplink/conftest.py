@@ -138,7 +138,7 @@ class Box:
             Announcer(self._birth, lambda: Health(at_ms=1, uptime_s=1, backlog_batches=0, backlog_bytes=0, outbox_bytes=0)),
             Clock(time.monotonic, lambda: time.time_ns() // 1_000_000, random.uniform),
             on_document=lambda name, body: self.documents.append((name, body)),
-            on_command=self.commands.append,
+            on_command=lambda payload, _expiry_s: self.commands.append(payload),
             reconnect=Reconnect(0.05, 0.5),
         )
 

@@ -10,7 +10,7 @@ from protocol.errors import ConfigError
 
 
 def test_each_role_holds_what_the_lower_one_holds() -> None:
-    assert ROLES[Role.VIEWER] < ROLES[Role.OPERATOR] < ROLES[Role.ADMIN] == PERMISSIONS
+    assert ROLES[Role.VIEWER] < ROLES[Role.ENGINEER] < ROLES[Role.OPERATOR] < ROLES[Role.ADMIN] == PERMISSIONS
 
 
 @pytest.mark.parametrize("permission", ["metering.manage", "control.operate", "identity.manage", "audit.read", "quarantine.read"])

@@ -11,6 +11,7 @@ import pytest
 
 from edge_agent.buffer.batches import is_intact
 from edge_agent.buffer.settings_store import Document, SettingsStore
+from protocol.command import CommandResult, Results
 from protocol.errors import StorageError
 from protocol.messages import Columns, decode_stored
 
@@ -311,3 +312,17 @@ def test_newer_layout_is_refused_and_left_alone(open_outbox, tmp_path):
 
     with pytest.raises(StorageError, match="layout 2"):
         open_outbox()
+
+
+def test_results_of_commands_are_salvaged_like_events(open_outbox, readings, tmp_path):
+    outbox = open_outbox()
+    result = CommandResult(id="00000000-0000-4000-8000-000000000001", state="done", at_ms=7)
+    outbox.append_results([result])
+    outbox.append_readings(readings(1))
+    outbox.close()
+    with (tmp_path / "outbox.db").open("r+b") as file:
+        file.write(b"\0" * 100)
+
+    outbox = open_outbox()
+
+    assert [decode_stored(batch.payload)[1] for batch in outbox.pending() if batch.kind == "results"] == [Results((result,))]

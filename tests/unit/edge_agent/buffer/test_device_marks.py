@@ -51,7 +51,7 @@ def test_what_is_put_is_committed_with_a_sync(tmp_path: Path) -> None:
 
     with sqlite3.connect(tmp_path / FILE_NAME) as other:
         assert other.execute("select value from mark").fetchone() == (1,)
-    with marks._using() as db:
+    with marks._file.using() as db:
         assert db.execute("pragma synchronous").fetchone() == (2,)
     other.close()
 
@@ -71,7 +71,7 @@ def test_the_oldest_go_when_there_are_too_many(tmp_path: Path, monkeypatch: pyte
     marks = Marks(tmp_path)
     for n in range(10):
         marks.put(f"m{n}", "x", n)
-    with marks._using() as db:
+    with marks._file.using() as db:
         db.execute("update mark set changed_at = value")
     marks.close()
     monkeypatch.setattr("edge_agent.buffer.marks.MAX_MARKS", 3)

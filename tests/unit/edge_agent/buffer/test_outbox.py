@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from edge_agent.buffer import outbox as outbox_module
 from edge_agent.buffer.batches import Limits, Receipt
 from edge_agent.buffer.inspect import inspect
+from protocol.command import CommandResult, Results
 from protocol.errors import QuotaExceeded, StorageBusy, StorageError
 from protocol.messages import MAX_READINGS, Event, checksum, decode_stored
 from protocol.reading import Reading, SeriesKey
@@ -423,3 +424,14 @@ def test_receipt_for_the_rest_of_a_closed_epoch_counts_though_part_of_it_was_los
 
     assert outbox.acknowledge(1, old_epoch, 7) is Receipt.ADVANCED
     assert outbox.pending() == []
+
+
+def test_results_are_stored_one_a_batch_and_carried_over_like_the_rest(open_outbox):
+    outbox = open_outbox()
+    results = [CommandResult(id=f"00000000-0000-4000-8000-{number:012}", state="done", at_ms=number) for number in (1, 2)]
+    outbox.append_results(results)
+    assert [batch.kind for batch in outbox.pending()] == ["results", "results"]
+
+    outbox.renumber()
+
+    assert [content for _, content in contents(outbox)] == [Results((one,)) for one in results]

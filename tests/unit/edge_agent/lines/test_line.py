@@ -5,6 +5,7 @@ Size: one scripted port and its frames serve every case of an exchange.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -443,6 +444,18 @@ def test_raw_frames_are_kept_up_to_a_limit(line: Line, port: Any) -> None:
     frames = line.raw_frames()
     assert len(frames) == 512
     assert [(frame.direction, frame.data) for frame in frames[-2:]] == [(">", ASK_A.to_bytes()), ("<", answer(ASK_A))]
+
+
+def test_raw_frames_tell_who_was_asked_and_what_came_of_it(line: Line, port: Any) -> None:
+    damaged = answer(ASK_A)[:-2] + bytes([answer(ASK_A)[-2] ^ 1]) + answer(ASK_A)[-1:]
+    for reply in (answer(ASK_A), damaged, b"\x55" * 3, b""):
+        port.answer = lambda request, reply=reply: [(0.05, reply)] if reply else []
+        with suppress(NoReply, ChecksumError):
+            line.exchange(read(ASK_A), TIMING, device="m1")
+
+    frames = line.raw_frames()
+    assert [frame.verdict for frame in frames] == ["sent", "ok", "sent", "damaged", "sent", "noise", "sent", "silence"]
+    assert {frame.device for frame in frames} == {"m1"}
 
 
 def test_broken_port_is_reported(line: Line, port: Any) -> None:
