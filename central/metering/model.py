@@ -102,8 +102,9 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One search result. `place`: where it is. `device`: what stands at a metering point now. `way_*`: names of the places above, from the topmost that
-    the asker may see.
+    """One search result. `place`: where it is. `device`: what stands at a metering point now.
+
+    `way_*`: names of the places above, from the topmost that the asker may see.
     """
 
     kind: Literal["place", "device", "gateway", "point"]

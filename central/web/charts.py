@@ -6,7 +6,7 @@ how good each value is. Missing is None, never zero. Values are floats: pixels n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -260,3 +260,13 @@ def _link_line(chart: Flow, link: tuple[str, str, float], decimals: int) -> Line
 
 def _written(value: float | None, decimals: int) -> str:
     return MISSING if value is None else f"{value:,.{decimals}f}"
+
+
+# What chart.html asks of a chart.
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "chart_data": chart_data,
+    "chart_numbers": chart_numbers,
+    "chart_marks": marks,
+    "chart_size": size_of,
+    "chart_is_empty": is_empty,
+}

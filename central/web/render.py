@@ -56,8 +56,7 @@ def build_renderer(static: Callable[[str], str], missing: list[str]) -> Renderer
         environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]  # added by the extension
         environment.filters.update(translated=translations.gettext)  # for texts in variables: what _() returns is never escaped
         environment.filters.update(display.filters(language), data_block=_data_block, shown=partial(_shown, environment))
-        environment.filters.update(chart_data=charts.chart_data, chart_numbers=charts.chart_numbers, chart_marks=charts.marks, chart_size=charts.size_of)
-        environment.filters.update(chart_is_empty=charts.is_empty)
+        environment.filters.update(charts.FILTERS)
         environment.globals.update(
             static=static,
             languages=tuple(Language),
