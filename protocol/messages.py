@@ -194,7 +194,7 @@ class ReportedDocument(Record):
 
 
 class DeviceHealth(Record):
-    """How exchanges with one device went since the agent started. `damaged`: replies that did not survive the line; `delay_ms`: median reply delay."""
+    """How exchanges with one device went since the agent started. `damaged`: replies the line garbled; `delay_ms`: median delay of the others."""
 
     id: str
     exchanges: int = Field(ge=0)
@@ -207,7 +207,9 @@ MAX_DEVICES_TOLD = 16
 
 
 class LineHealth(Record):
-    """Counters of one line since the agent started, and its state now. `devices`: those with most trouble and the slowest, worst first."""
+    """Counters of one line since the agent started, and its state now. `devices`: those with most trouble and the slowest, worst first; None when
+    nothing is told of them.
+    """
 
     id: str
     state: Literal["open", "unavailable", "stopped"]
@@ -219,7 +221,7 @@ class LineHealth(Record):
     busy_ms: int
     utilisation_permille: int
     quarantined: tuple[str, ...] = ()
-    devices: tuple[DeviceHealth, ...] = Field(default=(), max_length=MAX_DEVICES_TOLD)
+    devices: tuple[DeviceHealth, ...] | None = Field(default=None, max_length=MAX_DEVICES_TOLD)
 
 
 class Health(Record):

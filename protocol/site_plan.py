@@ -29,7 +29,7 @@ MAX_TERMS = 200  # inputs of a virtual point
 class Device(Record):
     """One device on a line. `address`, as text: 12 digits (DL/T 645), 14 (CJ/T 188), 8 or 1..250 (M-Bus secondary, primary), 1..247 (Modbus).
 
-    `point`: the metering point it stands at (default: the device's own id); `ct`, `pt`: transformer ratios of the installation; `item`: its energy item.
+    `point`: the metering point it stands at (default: the device's own id); `ct`, `pt`: transformer ratios; `item`: its energy item.
     `role`: what the point is in the tree of supply (default: sub; a check meter is in no sum); `upstream`: the point that measures this one too.
     `max_per_hour`: what can pass the meter in an hour at most, Wh or L of its own register, before the transformer ratios; default by medium.
     `poll_s` overrides the profile's periods per group. Groups of every profile: `freeze` (default: behind each end of the freeze's period), `events`

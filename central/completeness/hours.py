@@ -56,7 +56,7 @@ def series_hours(conn: Connection, profiles: Profiles, device: str, quantity: st
     """
     view = get_device(conn, device)
     profile = profiles.get(view.profile)
-    wanted = quantity or _register(conn, view, profile)
+    wanted = quantity or main_quantity(conn, view, profile)
     reporting = rows(conn, _SQL["reporting_period"], _Period, device=device)
     period_ms = (reporting[0].period_s if reporting else period_s(profile, view.poll_s, wanted)) * 1000
     hours: dict[int, list[int]] = defaultdict(lambda: [0, 0, 0])
@@ -71,7 +71,8 @@ def series_hours(conn: Connection, profiles: Profiles, device: str, quantity: st
     return SeriesHours(device, wanted, period_ms // 1000, found)
 
 
-def _register(conn: Connection, view: DeviceView, profile: AnyProfile | None) -> str:
+def main_quantity(conn: Connection, view: DeviceView, profile: AnyProfile | None) -> str:
+    """The quantity that stands for the device: the register that counts, else what its profile reads first; empty where there is nothing."""
     known = rows(conn, _SQL["register"], _Register, device=view.code)
     expected = expectations({view.profile: profile}) if profile else []
     candidates = [row.register for row in known] + [one.quantity for one in expected if one.quantity in view.quantities]

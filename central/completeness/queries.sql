@@ -116,3 +116,15 @@ select id as series_id from series where device = %(device)s and quantity = %(qu
 
 -- name: reporting_period
 select 3600 * m.every_h as period_s from iot_meter as m join device as d on d.code = m.device where m.device = %(device)s and d.gateway is null;
+
+-- name: days_of_device
+select day, due, measured, made_up, (extract(epoch from looked_at) * 1000)::bigint as looked_ms
+from completeness_day where device = %(device)s and day between %(first)s and %(last)s order by day desc;
+
+-- name: reporting_of_device
+select m.every_h, m.window_h from iot_meter as m join device as d on d.code = m.device
+where m.device = %(device)s and m.removed_at is null and d.gateway is null;
+
+-- name: last_of_quantity
+select (extract(epoch from n.measured_at) * 1000)::bigint as at_ms, n.value, n.quality
+from series as s cross join lateral newest_reading(s.id) as n where s.device = %(device)s and s.quantity = %(quantity)s;

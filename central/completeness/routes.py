@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 
+from central.completeness.communication import Communication, communication
 from central.completeness.days import MAX_ROWS, By, completeness
 from central.completeness.hours import Profiles, series_hours
 from central.completeness.model import Completeness, SeriesHours
@@ -47,7 +48,7 @@ class DayAnswer:
 
 
 def router(central: Central, profiles: Profiles) -> APIRouter:
-    """Routes `/api/v1/completeness`, `/api/v1/devices/{code}/gaps`, `/api/v1/gateways/{code}/sequence` and `/api/v1/gaps`."""
+    """Routes `/api/v1/completeness`, `/api/v1/devices/{code}/gaps|communication`, `/api/v1/gateways/{code}/sequence` and `/api/v1/gaps`."""
     api = APIRouter(prefix="/api/v1", tags=["completeness"])
     _readings(api, central, profiles)
     _messages(api, central)
@@ -78,6 +79,12 @@ def _readings(api: APIRouter, central: Central, profiles: Profiles) -> None:
         upto_ms = now_ms if to_ms is None else to_ms
         with central.pool.connection() as conn:
             return series_hours(conn, profiles, code, quantity, upto_ms - 7 * _DAY_MS if from_ms is None else from_ms, upto_ms, now_ms)
+
+    @api.get("/devices/{code}/communication")
+    def device_communication(_: DeviceReader, code: str) -> Communication:
+        """How the device is heard: its newest reading, when the next is due, the last seven days, what its gateway tells of exchanges with it."""
+        with central.pool.connection() as conn:
+            return communication(conn, profiles, code, int(central.clock() * 1000))
 
 
 def _messages(api: APIRouter, central: Central) -> None:

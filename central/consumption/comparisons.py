@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from central.consumption.compare import Comparison, Counterpart, Mode, Series, Term, compare, counterparts
-from central.consumption.days import boundaries, days_of_month, next_month
+from central.consumption.days import boundaries, bounds, days_of_month, next_month
 from central.consumption.days_table import Days, parse_integers, present_days, to_figures
 from central.consumption.model import Integers
 from central.consumption.places import place_days_between
@@ -25,6 +25,7 @@ from protocol.errors import ConfigError
 _SQL = load_statements("central.consumption")
 _PERIOD = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 Comparing = Literal["same_date", "weekday", "term_week", "previous"]
+_HOUR_MS = 3_600_000
 HoursOf = Callable[[date, date], Mapping[date, tuple[Integers, Integers]]]
 
 
@@ -57,11 +58,23 @@ class AcademicTerm:
 def compare_point(conn: Connection, zone: str, code: str, point_id: int, medium: str, mode: Comparing, period: str) -> Compared:
     """A point's year, month or day (`2025`, `2025-03`, `2025-03-01`). Raises ConfigError."""
 
+    return _compared(conn, zone, code, medium, mode, period, _point_hours(conn, point_id))
+
+
+def compare_point_days(conn: Connection, zone: str, point_id: int, pairs: Sequence[tuple[date, date]], until_ms: int) -> Comparison:
+    """A point's days, in rising order, each laid beside another one. What of the last of them lies after `until_ms` counts on neither side."""
+    hours_of = _point_hours(conn, point_id)
+    over = sum(min(max(until_ms - bounds(day, zone)[0], 0) // _HOUR_MS, len(boundaries(day, zone)) // SLOTS_AN_HOUR) for day, _ in pairs)
+    now, then = (_series(days, zone, hours_of) for days in ([day for day, _ in pairs], [base for _, base in pairs]))
+    return compare(Series(now.amount[:over], now.known_s[:over]), Series(then.amount[:over], then.known_s[:over]))
+
+
+def _point_hours(conn: Connection, point_id: int) -> HoursOf:
     def hours_of(since: date, until: date) -> Mapping[date, tuple[Integers, Integers]]:
         figures = (to_figures(row) for row in present_days(conn, [Days(point_id, since, until)]).values())
         return {one.day: _hourly(one.slots, one.known_s) for one in figures}
 
-    return _compared(conn, zone, code, medium, mode, period, hours_of)
+    return hours_of
 
 
 def compare_place(conn: Connection, zone: str, place: str, medium: str, mode: Comparing, period: str) -> Compared:

@@ -23,14 +23,14 @@ class Suspect:
 
 def suspected_duplicates(line: LineHealth) -> list[Suspect]:
     """Devices of a line, by its newest health message, that look like two on one address; worst first."""
-    judged = [_suspect(line, one) for one in line.devices if one.exchanges >= ENOUGH]
+    judged = [_suspect(line, one) for one in line.devices or () if one.exchanges >= ENOUGH]
     found = [one for one in judged if one.damaged_permille >= DAMAGED_PERMILLE and one.line_permille <= LINE_PERMILLE]
     return sorted(found, key=lambda one: -one.damaged_permille)
 
 
 def slowest(line: LineHealth) -> Sequence[DeviceHealth]:
     """Devices with a known delay, slowest first."""
-    return sorted((one for one in line.devices if one.delay_ms is not None), key=lambda one: -(one.delay_ms or 0))
+    return sorted((one for one in line.devices or () if one.delay_ms is not None), key=lambda one: -(one.delay_ms or 0))
 
 
 def _suspect(line: LineHealth, device: DeviceHealth) -> Suspect:

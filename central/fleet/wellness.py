@@ -66,7 +66,7 @@ class _Row:
 
 
 def _told(row: _Row, newest: str | None) -> Wellness:
-    reported = {line.id: line for line in map(_reported, (row.health or {}).get("lines") or ()) if line is not None}
+    reported = {line.id: line for line in map(reported_line, (row.health or {}).get("lines") or ()) if line is not None}
     facts = GatewayFacts(
         state=row.state,
         silent_s=row.silent_s,
@@ -86,7 +86,7 @@ def _told(row: _Row, newest: str | None) -> Wellness:
     )
 
 
-def _reported(line: Mapping[str, Any]) -> LineHealth | None:
+def reported_line(line: Mapping[str, Any]) -> LineHealth | None:
     """A line's report as this version reads it: a newer gateway may tell more, an older one less than is needed."""
     try:
         return LineHealth.model_validate({name: value for name, value in line.items() if name in LineHealth.model_fields})

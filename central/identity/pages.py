@@ -53,6 +53,13 @@ def router(central: Central, oidc: OidcProvider | None) -> APIRouter:
             return form_again(request, "login.html", error, {**login_context(central, next), "name": name})
         return entered(request, begun, next)
 
+    _second_step(routes, central)
+    _leaving(routes, central)
+    _welcome(routes, central)
+    return routes
+
+
+def _second_step(routes: APIRouter, central: Central) -> None:
     @routes.get(CODE_PATH)
     def code_page(request: Request, next: str = "/") -> Response:
         with central.pool.connection() as conn:
@@ -69,6 +76,8 @@ def router(central: Central, oidc: OidcProvider | None) -> APIRouter:
             return form_again(request, "identity_code.html", error, {"next": local_path(next)})
         return entered(request, Begun(secret), next)
 
+
+def _leaving(routes: APIRouter, central: Central) -> None:
     @routes.post("/logout")
     def sign_out(request: Request, sent: Csrf) -> Response:
         secret = cookies.session_secret(request)
@@ -84,6 +93,8 @@ def router(central: Central, oidc: OidcProvider | None) -> APIRouter:
         response.headers["clear-site-data"] = '"cache", "storage"'
         return response
 
+
+def _welcome(routes: APIRouter, central: Central) -> None:
     @routes.get(WELCOME_PATH)
     def welcome_page(request: Request) -> Response:
         return render(request, "welcome.html", {**_welcome_context(), "problem": None})
@@ -110,8 +121,6 @@ def router(central: Central, oidc: OidcProvider | None) -> APIRouter:
         except (Refused, Conflict) as error:
             return form_again(request, "welcome.html", error, _welcome_context(link, token, name))
         return entered(request, begun, f"{FACTOR_PATH}?next=/" if needs_factor else "/")
-
-    return routes
 
 
 def entered(request: Request, begun: Begun, next: str) -> Response:

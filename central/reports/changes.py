@@ -19,7 +19,7 @@ from central.reports.span import Span, loose_days, whole_months
 from central.reports.sums import Sum, by_part, fetch, sums
 from central.reports.weigh import Share, Weigh
 
-MAX_POINT_DAYS = 60_000  # pairs of rows read for a comparison by days: about a tenth of a second
+MAX_POINT_DAYS = 20_000  # pairs of rows read for a comparison by days: about a tenth of a second
 _LEAST_PERCENT = int(LEAST_COVERAGE * 100)
 _DAY = timedelta(days=1)
 Unit = Literal["hour", "day", "month"]

@@ -50,8 +50,9 @@ group by s.part;
 select s.part, sum(s.sign * a.value)::bigint, sum(s.sign * b.value)::bigint, count(*)
 from unnest(%(parts)s::integer[], %(ids)s::integer[], %(signs)s::smallint[]) as s (part, id, sign)
 cross join unnest(%(days)s::date[], %(bases)s::date[]) as p (day, base)
-join consumption_day as a on a.point_id = s.id and a.day = p.day and a.known_s = cardinality(a.slots) * 900
-join consumption_day as b on b.point_id = s.id and b.day = p.base and b.known_s = cardinality(b.slots) * 900
+cross join lateral (select value, known_s, cardinality(slots) * 900 as due_s from consumption_day where point_id = s.id and day = p.day offset 0) as a
+cross join lateral (select value, known_s, cardinality(slots) * 900 as due_s from consumption_day where point_id = s.id and day = p.base offset 0) as b
+where a.known_s = a.due_s and b.known_s = b.due_s
 group by s.part;
 
 -- name: common_months
@@ -176,7 +177,7 @@ select count(*), coalesce(sum(value), 0)::bigint, coalesce(sum(added), 0)::bigin
 from (
     select d.day, h.hour, sum(s.sign * v.amount) as value, sum(v.amount) filter (where s.sign > 0) as added
     from unnest(%(ids)s::integer[], %(signs)s::smallint[]) as s (id, sign)
-    join consumption_day as d on d.point_id = s.id and d.day >= %(first)s and d.day <= %(last)s
+    cross join lateral (select * from consumption_day as k where k.point_id = s.id and k.day >= %(first)s and k.day <= %(last)s offset 0) as d
     cross join lateral generate_series(0, cardinality(d.slots) / 4 - 1) as h (hour)
     cross join lateral (
         select d.slots[h.hour * 4 + 1]::bigint + d.slots[h.hour * 4 + 2] + d.slots[h.hour * 4 + 3] + d.slots[h.hour * 4 + 4] as amount
@@ -188,12 +189,13 @@ from (
 ) as hours;
 
 -- name: exact_days
+-- `offset 0`: the rows of each point by its key; the conditions look so rare that the planner would compare everything with everything.
 -- Days on which every one of a group's points (`sizes`: how many) is measured. Groups by number; `added`: of the points that are added.
 select part, count(*), sum(value)::bigint, sum(added)::bigint
 from (
     select s.part, d.day, sum(s.sign * d.value) as value, sum(d.value) filter (where s.sign > 0) as added
     from unnest(%(parts)s::integer[], %(ids)s::integer[], %(signs)s::smallint[], %(sizes)s::integer[]) as s (part, id, sign, size)
-    join consumption_day as d on d.point_id = s.id and d.day >= %(first)s and d.day <= %(last)s
+    cross join lateral (select * from consumption_day as k where k.point_id = s.id and k.day >= %(first)s and k.day <= %(last)s offset 0) as d
     where d.known_s = cardinality(d.slots) * 900 and get_bit(d.pins, 0) = 1 and get_bit(d.pins, length(d.pins) - 1) = 1
     group by s.part, d.day, s.size
     having count(*) = s.size
@@ -205,3 +207,7 @@ select code, name_zh, name_en from metering_point where code = any(%(codes)s::te
 
 -- name: factors_of_month
 select inputs -> 'factors' from closed_month where month = %(month)s;
+
+-- name: stays_of_point
+select (extract(epoch from installed_at) * 1000)::bigint as from_ms, (extract(epoch from removed_at) * 1000)::bigint as until_ms
+from installation where point = %(point)s;

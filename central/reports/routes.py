@@ -27,6 +27,7 @@ from central.reports.heat import HeatFigures, by_day, by_hour
 from central.reports.items import by_energy_item
 from central.reports.makers import By, by_maker
 from central.reports.model import Beside, Breakdown, Medium
+from central.reports.point import PointSeries, point_series
 from central.reports.points import MAX_PAGE, PointPage, Sort, by_points
 from central.reports.rates import RateFigures, by_rate
 from central.reports.series import SeriesFigures, series, usual_step
@@ -133,6 +134,22 @@ def _time(api: APIRouter, central: Central) -> None:
     def of_time(_: Reader, node: Node, asked: Range, step: Step | None = None, beside: Beside = "none") -> SeriesFigures:
         """A place over time with its counterpart; without `step` as finely as such a period usually is."""
         return _read(central, asked, lambda conn, period: series(conn, period, node, asked.medium, step or usual_step(period), beside))
+
+    @api.get("/points/{code}/series")
+    def of_point(
+        _: OfPoint,
+        code: Code,
+        since: Annotated[date, Query(alias="from")],
+        until: Annotated[date, Query(alias="to")],
+        step: Step | None = None,
+        beside: Beside = "none",
+    ) -> PointSeries:
+        """A metering point over time with its counterpart; what lies ahead is not due."""
+
+        def read(conn: Connection, period: Span) -> PointSeries:
+            return point_series(conn, period, code, step or usual_step(period), beside)
+
+        return _read(central, Asked(since, until, "electricity"), read)
 
     @api.get("/reports/{node}/hours")
     def hours(_: Reader, node: Node, asked: Range) -> HeatFigures:

@@ -54,7 +54,7 @@ def series(conn: Connection, period: Span, node: str, medium: Medium, step: Step
         return SeriesFigures(node, medium, step, items, total, [], None, paired, None)
     base = period.part(paired.base_first, paired.base_last)
     base_items = {item.start: item for item in _items(conn, base, place, medium, step)}
-    beside_items = [base_items.get(label) if label else None for label in _base_labels(items, paired, step)]
+    beside_items = [base_items.get(label) if label else None for label in base_labels(items, paired, step)]
     comparison = compare_hours(conn, period, place, medium, paired)
     return SeriesFigures(node, medium, step, items, total, beside_items, node_total(conn, base, node, medium), paired, comparison)
 
@@ -111,8 +111,8 @@ def _month_items(conn: Connection, period: Span, node: str, medium: Medium, step
     return items
 
 
-def _base_labels(items: Sequence[Item], paired: Paired, step: Step) -> list[str | None]:
-    """The label of each item's counterpart."""
+def base_labels(items: Sequence[Item], paired: Paired, step: Step) -> list[str | None]:
+    """The label of each item's counterpart; None where it has none."""
     if step is Step.YEAR:
         return [f"{int(item.start) - 1}" for item in items]
     if step is Step.MONTH:

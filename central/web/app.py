@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.middleware.gzip import GZipMiddleware
 
 from central.alarms import pages as alarm_pages
@@ -44,12 +44,55 @@ from central.web.errors import campus_error, install_errors, unexpected
 from central.web.hub import Hub
 from central.web.limits import build_limits
 from central.web.middleware import Frame
-from central.web.pages import devices, gateways, home, places, preferences, quarantine, search
+from central.web.openapi import describe
+from central.web.openapi_examples import EXAMPLES
+from central.web.pages import api, devices, gateways, home, places, preferences, quarantine, search
 from central.web.render import build_renderer
 from central.web.static_files import mount_static
 from firmware_profiles.loader import load_profiles
+from protocol.profile import AnyProfile
 
 log = logging.getLogger(__name__)
+
+
+# What the application is made of. A path is looked for in this order: /alarms/rules before /alarms/{number}.
+_ROUTERS: tuple[Callable[[Central], APIRouter], ...] = (
+    home.router,
+    api.router,
+    places.router,
+    gateways.router,
+    quarantine.router,
+    search.router,
+    wall_pages.router,
+    wall_routes.router,
+    table_routes.router,
+    export_pages.router,
+    export_routes.router,
+    batch_pages.router,
+    batch_routes.router,
+    consumption_pages.router,
+    metering_routes.router,
+    consumption_routes.router,
+    report_routes.router,
+    report_pages.router,
+    fleet_routes.router,
+    ingest_routes.router,
+    iot_routes.router,
+    analytics_routes.router,
+    analytics_pages.router,
+    alarm_routes.router,
+    alarm_rule_pages.router,
+    alarm_pages.router,
+    notify_routes.router,
+    metrics_routes.router,
+    notify_pages.router,
+    control_pages.router,
+)
+_ROUTERS_WITH_PROFILES: tuple[Callable[[Central, Mapping[str, AnyProfile]], APIRouter], ...] = (
+    devices.router,
+    completeness_routes.router,
+    control_routes.router,
+)
 
 
 def create_app(central: Central) -> FastAPI:
@@ -59,44 +102,14 @@ def create_app(central: Central) -> FastAPI:
     app.state.hub = Hub(central.dsn, partial(live.fetch_latest, central))
     app.state.renderer = build_renderer(mount_static(app), _missing_vendor())
     _protect(app, central)
-
-    for router in identity_pages.routers(central):
-        app.include_router(router)
-    app.include_router(preferences.router())
-    app.include_router(home.router(central))
-    app.include_router(places.router(central))
     profiles = load_profiles()
-    app.include_router(devices.router(central, profiles))
-    app.include_router(gateways.router(central))
-    app.include_router(quarantine.router(central))
-    app.include_router(search.router(central))
-    app.include_router(live.router())
-    app.include_router(wall_pages.router(central))
-    app.include_router(wall_routes.router(central))
-    app.include_router(table_routes.router(central))
-    app.include_router(export_pages.router(central))
-    app.include_router(export_routes.router(central))
-    app.include_router(batch_pages.router(central))
-    app.include_router(batch_routes.router(central))
-    app.include_router(consumption_pages.router(central))
-    app.include_router(metering_routes.router(central))
-    app.include_router(consumption_routes.router(central))
-    app.include_router(report_routes.router(central))
-    app.include_router(report_pages.router(central))
-    app.include_router(fleet_routes.router(central))
-    app.include_router(completeness_routes.router(central, profiles))
-    app.include_router(ingest_routes.router(central))
-    app.include_router(iot_routes.router(central))
-    app.include_router(analytics_routes.router(central))
-    app.include_router(analytics_pages.router(central))
-    app.include_router(alarm_routes.router(central))
-    app.include_router(alarm_rule_pages.router(central))
-    app.include_router(alarm_pages.router(central))
-    app.include_router(notify_routes.router(central))
-    app.include_router(metrics_routes.router(central))
-    app.include_router(notify_pages.router(central))
-    app.include_router(control_routes.router(central, profiles))
-    app.include_router(control_pages.router(central))
+    for router in (*identity_pages.routers(central), preferences.router(), live.router()):
+        app.include_router(router)
+    for build in _ROUTERS:
+        app.include_router(build(central))
+    for build_with in _ROUTERS_WITH_PROFILES:
+        app.include_router(build_with(central, profiles))
+    describe(app, EXAMPLES)
     return app
 
 

@@ -1,4 +1,7 @@
-"""The work of one line, one exchange a turn: ask the schedule, speak through the driver, hand readings on. No thread of its own."""
+"""The work of one line, one exchange a turn: ask the schedule, speak through the driver, hand readings on. No thread of its own.
+
+Size: polls, asks and procedures end in the same schedule, and a lost port touches all three.
+"""
 
 from __future__ import annotations
 

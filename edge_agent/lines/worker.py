@@ -118,7 +118,7 @@ class LineWorker:
             busy_ms=round(counters.busy_s * 1000),
             utilisation_permille=round(1000 * counters.useful_bytes * plan.bits_per_byte / plan.baud / lived_s),
             quarantined=self._poller.quarantined(),
-            devices=self._poller.device_healths(),
+            devices=self._poller.device_healths() or None,
         )
 
     def efficiency_permille(self) -> int:

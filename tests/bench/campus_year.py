@@ -11,7 +11,7 @@ SQL from the day rows, so that parts sum to wholes. Newest registers, states and
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -27,6 +27,7 @@ from central.metering.import_plan import import_site_plan
 from central.metering.meters import shipped_models
 from firmware_profiles.loader import load_profiles
 from protocol.plan_text import plan_text
+from protocol.site_plan import SitePlan
 from provisioning.reference_site import reference_site
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -50,17 +51,20 @@ class Point:
     kind: str
 
 
-def fill(conn: Connection, days: int = 366, today: date | None = None) -> list[Point]:
-    """Migrate, import, and write `days` local days that end today. `conn`: autocommit. Some minutes for a year."""
+def fill(conn: Connection, days: int = 366, today: date | None = None, plan: SitePlan | None = None, leaking: Collection[str] = ()) -> list[Point]:
+    """Migrate, import, and write `days` local days that end today. `conn`: autocommit. Some minutes for a year.
+
+    `plan`: another site than the reference university. `leaking`: devices that leak for certain, besides those that are drawn.
+    """
     migrate(conn)
     conn.execute("set synchronous_commit = off")
-    profiles = load_profiles()
-    import_site_plan(conn, plan_text(reference_site(profiles)), "reference.yaml", "bench", preview=False, models=shipped_models())
+    site = plan or reference_site(load_profiles())
+    import_site_plan(conn, plan_text(site), f"{site.site.id}.yaml", "bench", preview=False, models=shipped_models())
     points = _points(conn)
     last = today or datetime.now(ZONE).date()
     conn.execute("update installation set installed_at = %s", [datetime.combine(last - timedelta(days=days + 30), datetime.min.time(), ZONE)])
     chance = np.random.default_rng(_SEED)
-    registers = _draw_days(conn, points, [last - timedelta(days=days - 1 - n) for n in range(days)], chance)
+    registers = _draw_days(conn, points, [last - timedelta(days=days - 1 - n) for n in range(days)], chance, leaking)
     _write_newest(conn, points, registers, chance)
     _write_fleet(conn)
     for statement in (_MONTHS, _PLACE_MONTHS, _COMPLETE):
@@ -101,10 +105,12 @@ def _shape(kind: str, weekend: bool, holiday: bool) -> Any:
     return (0.5 + 12 * day) * (0.2 if holiday else 0.4 if weekend else 1.0)
 
 
-def _draw_days(conn: Connection, points: Sequence[Point], days: Sequence[date], chance: np.random.Generator) -> np.ndarray:
+def _draw_days(
+    conn: Connection, points: Sequence[Point], days: Sequence[date], chance: np.random.Generator, leaking: Collection[str]
+) -> np.ndarray:
     """Write day rows of points and places; returns each point's register at the end, base units."""
     size = np.exp(chance.normal(0, 0.5, len(points)))
-    leaks = chance.random(len(points)) < 0.01
+    leaks = (chance.random(len(points)) < 0.01) | np.array([point.device in leaking for point in points])
     registers = chance.integers(100_000, 50_000_000, len(points))
     kinds = sorted({point.kind for point in points})
     kind_of = np.array([kinds.index(point.kind) for point in points])

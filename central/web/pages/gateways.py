@@ -77,5 +77,6 @@ def _wellness(conn: Connection, code: str, now: float, translate: Callable[[str]
     since = until - timedelta(days=7)
     hours = line_hours(conn, code, since, until)
     suspects = {one.device for line in found.suspects.values() for one in line}
-    devices = [_LineDevice(line.id, device, device.id in line.quarantined, device.id in suspects) for line in found.told for device in line.devices]
+    told = [(line, device) for line in found.told for device in line.devices or ()]
+    devices = [_LineDevice(line.id, device, device.id in line.quarantined, device.id in suspects) for line, device in told]
     return {"wellness": found, "line_charts": line_charts(hours, since, until, translate) if hours else [], "line_devices": devices}

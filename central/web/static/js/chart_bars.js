@@ -28,7 +28,8 @@ export function tooltipText(chart, look, items) {
   const index = items[0].dataIndex;
   const shown = new Set(items.map((item) => item.seriesName));
   const say = sayer(chart, look);
-  const lines = chart.series.filter((series) => shown.has(series.name)).map((series) => `${series.name}  ${say(series.values[index], series.quality[index], series.coverage[index])}`);
+  // Outlines stand on an axis of their own, of which the library tells nothing here.
+  const lines = chart.series.filter((series) => shown.has(series.name) || series.style === "outline").map((series) => `${series.name}  ${say(series.values[index], series.quality[index], series.coverage[index])}`);
   return [chart.categories[index], ...lines].join("\n");
 }
 

@@ -15,7 +15,8 @@ from central.identity.tokens import create_token, revoke_token
 
 Browser = Callable[..., httpx.Client]
 SIGNED_ROUTES = {"/api/v1/iot/reports/{source}"}  # every request is signed with the source's secret instead
-OPEN_ROUTES = {"/login", "/logout", "/welcome", "/welcome/open", "/wall/enter", "/language/{language}", "/login/code", "/login/with/{provider}", "/login/back/{provider}"} | SIGNED_ROUTES
+SIGN_IN_ROUTES = {"/login", "/login/code", "/login/with/{provider}", "/login/back/{provider}", "/logout", "/welcome", "/welcome/open", "/wall/enter"}
+OPEN_ROUTES = SIGN_IN_ROUTES | {"/language/{language}"} | SIGNED_ROUTES
 MATRIX = {
     "/": {"viewer", "operator", "admin"},
     "/places/campus": {"viewer", "operator", "admin"},

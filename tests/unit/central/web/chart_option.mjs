@@ -41,6 +41,8 @@ test("the compared period stands as an outline behind the bars, on an axis of it
   assert.equal(option.xAxis[outline.xAxisIndex].show, false);
   assert.equal(outline.itemStyle.color, "transparent");
   assert.ok(outline.z < option.series[0].z);
+  const chart = bars({ series: [series(), series({ name: "before", style: "outline", values: [7, 8, 9] })] });
+  assert.equal(tooltipText(chart, look, [{ dataIndex: 2, seriesName: "now" }]), "c\nnow  3.0 kWh\nbefore  9.0 kWh");
 });
 
 test("the estimated part of a curve is dashed together with the way to it", () => {
