@@ -35,6 +35,7 @@ from (
         and (%(severity)s::text = '' or b.severity = %(severity)s) and (%(rule)s::text = '' or b.rule = %(rule)s)
         and (%(state)s::text = '' or b.state = %(state)s)
         and (%(subject)s::text = '' or b.subject = %(subject)s)
+        and (%(kind)s::text = '' or b.kind = %(kind)s)
         and (%(assignee)s::text = '' or b.assignee = (select account_id from account where name = %(assignee)s) or %(assignee)s = '-' and b.assignee is null)
         and (%(from_ms)s::bigint is null or b.raised_at >= to_timestamp(%(from_ms)s / 1000.0))
         and (%(until_ms)s::bigint is null or b.raised_at < to_timestamp(%(until_ms)s / 1000.0))

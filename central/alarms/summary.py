@@ -21,8 +21,8 @@ Shown = Literal["standing", "snoozed", "suppressed", "over", "any"]
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """Which alarms. Empty or None: all. `node`: a place with everything below. `shown`: standing ones leave out what is put aside or in planned work;
-    over: cleared or closed. `top`: without those another one explains. `assignee`: an account's name, `-` for nobody's. `newest`: newest first, not
-    worst first.
+    over: cleared or closed. `top`: without those another one explains. `assignee`: an account's name, `-` for nobody's. `kind`: of the subject.
+    `newest`: newest first, not worst first.
     """
 
     node: str = ""
@@ -32,6 +32,7 @@ class Chosen:
     state: str = ""
     assignee: str = ""
     subject: str = ""
+    kind: str = ""
     parent: int | None = None
     id: int | None = None
     from_ms: int | None = None

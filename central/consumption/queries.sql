@@ -696,3 +696,29 @@ left join lateral (
     select p.name_zh, p.name_en from place_within as w join place as p on p.code = w.above where w.place = at.place and p.kind = 'building' limit 1) as b on true
 where f.id::text = any(%(keys)s) and (%(scope)s::text[] is null or in_scope(at.place, %(scope)s::text[]))
 order by b.name_en, f.id;
+
+-- name: register_readings
+select s.quantity, (extract(epoch from r.measured_at) * 1000)::bigint as at_ms, r.value, r.quality, v.verdict, v.reason
+from series as s
+cross join lateral readings_between(array[s.id], to_timestamp(%(from_ms)s / 1000.0), to_timestamp(%(to_ms)s / 1000.0)) as r
+left join reading_verdict as v on v.series_id = s.id and v.measured_at = r.measured_at
+where s.device = %(device)s and s.quantity = %(quantity)s
+order by r.measured_at desc limit %(limit)s;
+
+-- name: judged_readings
+-- A verdict is rare, so each is looked up by itself; its reading may have been packed or given up meanwhile.
+select s.quantity, (extract(epoch from v.measured_at) * 1000)::bigint as at_ms, r.value, r.quality, v.verdict, v.reason
+from series as s
+join lateral (
+    select k.* from reading_verdict as k
+    where k.series_id = s.id and k.measured_at >= to_timestamp(%(from_ms)s / 1000.0) and k.measured_at < to_timestamp(%(to_ms)s / 1000.0)
+    order by k.measured_at desc limit %(limit)s
+) as v on true
+cross join lateral readings_between(array[s.id], v.measured_at, v.measured_at + interval '1 millisecond') as r
+where s.device = %(device)s
+order by v.measured_at desc limit %(limit)s;
+
+-- name: register_days
+select day, (extract(epoch from first_at) * 1000)::bigint as first_at_ms, first_value, (extract(epoch from last_at) * 1000)::bigint as last_at_ms,
+    last_value, case when known_s > 0 then value end as value, known_s, made_up is not null as made_up, pending, version
+from consumption_day where point_id = %(id)s and day between %(since)s and %(until)s order by day desc;

@@ -20,6 +20,15 @@ from central.consumption.comparisons import (
 )
 from central.consumption.costs import CostFigures, place_cost, point_cost
 from central.consumption.findings import Finding, list_findings, resolve_finding
+from central.consumption.judged import (
+    MAX_JUDGED,
+    MAX_READINGS,
+    RegisterDay,
+    RegisterReading,
+    judged_readings,
+    register_days,
+    register_readings,
+)
 from central.consumption.load import site_zone
 from central.consumption.marks import Mark, list_marks, put_mark, withdraw_mark
 from central.consumption.report import (
@@ -46,6 +55,7 @@ from central.identity.scope import About, check_in_scope
 Reader = Annotated[Principal, Depends(require("metering.read", About.OWN))]
 SiteReader = Annotated[Principal, Depends(require("metering.read"))]
 PointReader = Annotated[Principal, Depends(require("metering.read", About.POINT))]
+DeviceReader = Annotated[Principal, Depends(require("metering.read", About.DEVICE))]
 PlaceReader = Annotated[Principal, Depends(require("metering.read", About.PLACE))]
 Manager = Annotated[Principal, Depends(require("metering.manage"))]
 PartManager = Annotated[Principal, Depends(require("metering.manage", About.OWN))]
@@ -53,6 +63,7 @@ FindingManager = Annotated[Principal, Depends(require("metering.manage", About.F
 MarkManager = Annotated[Principal, Depends(require("metering.manage", About.MARK, "number"))]
 Code = Annotated[str, Path(max_length=64)]
 Medium = Literal["electricity", "water"]
+Instant = Annotated[int, Query(ge=0, le=253_402_300_799_000)]
 Month = Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
 Reason = Annotated[str, Body(min_length=1, max_length=500)]
 
@@ -72,6 +83,7 @@ def router(central: Central) -> APIRouter:
     """Routes below /api/v1. Days are the site's local ones and both ends of a range belong to it; values are integers in base units."""
     api = APIRouter(prefix="/api/v1", tags=["consumption"])
     _figures(api, central)
+    _registers(api, central)
     _costs(api, central)
     _comparisons(api, central)
     _months(api, central)
@@ -128,6 +140,37 @@ def _figures(api: APIRouter, central: Central) -> None:
         with central.pool.connection() as conn:
             check_place(conn, code)
             return heat_map(conn, code, medium, year)
+
+
+def _registers(api: APIRouter, central: Central) -> None:
+    @api.get("/points/{code}/registers")
+    def registers(
+        _: PointReader, code: Code, since: Annotated[date, Query(alias="from")], until: Annotated[date, Query(alias="to")]
+    ) -> list[RegisterDay]:
+        """Computed days with the registers they came of, newest first; at most 400 days."""
+        with central.pool.connection() as conn:
+            return register_days(conn, code, since, until)
+
+    @api.get("/devices/{code}/register-readings")
+    def readings(
+        _: DeviceReader,
+        code: Code,
+        quantity: Annotated[str, Query(max_length=64)],
+        from_ms: Instant,
+        to_ms: Instant,
+        limit: Annotated[int, Query(ge=1, le=MAX_READINGS)] = 1000,
+    ) -> list[RegisterReading]:
+        """A register's readings as they came, newest first, with the verdict on each."""
+        with central.pool.connection() as conn:
+            return register_readings(conn, code, quantity, from_ms, to_ms, limit)
+
+    @api.get("/devices/{code}/judged-readings")
+    def judged(
+        _: DeviceReader, code: Code, from_ms: Instant, to_ms: Instant, limit: Annotated[int, Query(ge=1, le=MAX_JUDGED)] = 200
+    ) -> list[RegisterReading]:
+        """Readings that are rejected, or from which counting starts anew, newest first."""
+        with central.pool.connection() as conn:
+            return judged_readings(conn, code, from_ms, to_ms, limit)
 
 
 def _costs(api: APIRouter, central: Central) -> None:

@@ -599,3 +599,43 @@ from replacement as r
 where (%(point)s::text is null or r.point = %(point)s) and (%(device)s::text is null or %(device)s in (r.old_device, r.new_device))
     and in_scope((select h.place from point_position as h where h.point = r.point and h.valid_to = 'infinity'), %(scope)s::text[])
 order by r.id desc limit %(limit)s;
+
+-- name: factors
+select id as installation, point, device, (extract(epoch from installed_at) * 1000)::bigint as installed_at_ms,
+    (extract(epoch from removed_at) * 1000)::bigint as removed_at_ms, ct, pt, numerator, denominator, register, rollover, max_per_hour,
+    ratio_version as version
+from installation where (%(device)s::text is null or device = %(device)s) and (%(point)s::text is null or point = %(point)s)
+order by installed_at desc;
+
+-- name: corrections
+select installation, before, after, reason, actor, (extract(epoch from corrected_at) * 1000)::bigint as at_ms
+from ratio_correction where installation = any(%(ids)s) order by id desc;
+
+-- name: events_of_device
+select id, code, (extract(epoch from at) * 1000)::bigint as at_ms, (extract(epoch from received_at) * 1000)::bigint as received_at_ms, severity, gateway,
+    line, message, data
+from event where device = %(device)s order by at desc, id desc limit %(limit)s;
+
+-- name: freezes
+-- As far back as so many days (or months) reach from the newest one: packed weeks are read whole, so no more of them than needed.
+select s.quantity, (extract(epoch from r.measured_at) * 1000)::bigint as at_ms, r.value, r.quality
+from series as s cross join lateral newest_reading(s.id) as n
+cross join lateral (
+    select b.measured_at, b.value, b.quality
+    from readings_between(array[s.id],
+        n.measured_at - case when s.quantity like '%%_daily' then interval '1 day' else interval '32 days' end * %(each)s::integer,
+        n.measured_at + interval '1 millisecond') as b
+    order by b.measured_at desc limit %(each)s::integer
+) as r
+where s.device = %(device)s and s.quantity = any(%(quantities)s)
+order by s.quantity, r.measured_at desc;
+
+-- name: points_of_device
+-- What of the points a device has stood at the asker may see: one that stood elsewhere before shows nothing of there.
+select i.point as code, m.medium, m.name_zh, m.name_en, bool_or(i.removed_at is null) as present
+from installation as i join metering_point as m on m.code = i.point
+where i.device = %(device)s
+    and (%(scope)s::text[] is null or exists (
+        select from point_position as h where h.point = i.point and h.valid_to = 'infinity' and in_scope(h.place, %(scope)s::text[])))
+group by i.point, m.medium, m.name_zh, m.name_en
+order by bool_or(i.removed_at is null) desc, max(i.installed_at) desc;

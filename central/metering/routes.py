@@ -17,7 +17,10 @@ from central.metering.change_ratio import Changed, RatioChange, change_ratio
 from central.metering.confirm_fall import confirm_fall
 from central.metering.correct_ratio import Corrected, Correction, correct_ratio, point_of_stay
 from central.metering.device import get_device
+from central.metering.device_events import MAX_EVENTS, DeviceEvent, device_events
 from central.metering.export_plan import export_site_plan
+from central.metering.factors import Factor, factors
+from central.metering.freezes import MAX_EACH, Frozen, freezes
 from central.metering.import_plan import import_site_plan
 from central.metering.model import DeviceRow, DeviceView, Hit, LatestValue, Overview, Page, PlaceNode, PlanDiff, Point
 from central.metering.move_point import Move, PointMoved, move_point
@@ -118,6 +121,24 @@ def _devices(api: APIRouter, central: Central) -> None:
         """Readings with from_ms <= time < to_ms, thinned to about `max_points` real readings."""
         with central.pool.connection() as conn:
             return curve(conn, code, quantity, from_ms, to_ms, max_points)
+
+    @api.get("/devices/{code}/factors")
+    def device_factors(_: DeviceReader, code: str) -> list[Factor]:
+        """By which factor the device's registers became consumption, stay by stay, with corrections; newest first."""
+        with central.pool.connection() as conn:
+            return factors(conn, device=code)
+
+    @api.get("/devices/{code}/events")
+    def events(_: DeviceReader, code: str, limit: Annotated[int, Query(ge=1, le=MAX_EVENTS)] = 50) -> list[DeviceEvent]:
+        """What the device logged and what was noticed about it, newest first."""
+        with central.pool.connection() as conn:
+            return device_events(conn, code, limit)
+
+    @api.get("/devices/{code}/freezes")
+    def device_freezes(_: DeviceReader, code: str, each: Annotated[int, Query(ge=1, le=MAX_EACH)] = 12) -> list[Frozen]:
+        """The newest registers the meter froze by itself, `each` of every kind it has sent."""
+        with central.pool.connection() as conn:
+            return freezes(conn, code, each)
 
 
 def _plan(api: APIRouter, central: Central) -> None:

@@ -44,7 +44,7 @@ from central.web.errors import campus_error, install_errors, unexpected
 from central.web.hub import Hub
 from central.web.limits import build_limits
 from central.web.middleware import Frame
-from central.web.openapi import describe
+from central.web.openapi import describe, operation_id
 from central.web.openapi_examples import EXAMPLES
 from central.web.pages import api, devices, gateways, home, places, preferences, quarantine, search
 from central.web.render import build_renderer
@@ -97,7 +97,15 @@ _ROUTERS_WITH_PROFILES: tuple[Callable[[Central, Mapping[str, AnyProfile]], APIR
 
 def create_app(central: Central) -> FastAPI:
     """The console and API of one process. Several processes may serve one database."""
-    app = FastAPI(title="Campus energy", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json", lifespan=_lifespan)
+    app = FastAPI(
+        title="Campus energy",
+        version="1",  # of the contract, as in /api/v1
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=_lifespan,
+        generate_unique_id_function=operation_id,
+    )
     app.state.central = central
     app.state.hub = Hub(central.dsn, partial(live.fetch_latest, central))
     app.state.renderer = build_renderer(mount_static(app), _missing_vendor())

@@ -1,15 +1,17 @@
-"""The API's description: FastAPI's own, with how to sign in, what errors look like, and an example for every parameter and body.
+"""The API's description: FastAPI's own, with how to sign in, who may, what errors look like, and an example for every parameter and field.
 
-Examples are kept by the name of a parameter or field, because one name means one thing in the whole API; a test demands one for each.
+Everything is made from the routes: the text of an operation is its docstring, its permission the one its guard asks for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 _ABOUT = """
 Everything the console shows and does. Sign in with a bearer token (`Authorization: Bearer …`, made on the accounts page or by
@@ -18,6 +20,26 @@ local days and both ends of a range belong to it. Missing is null, never zero. L
 places an account or token may see answers 404, as if it did not exist. Too many requests answer 429 with `retry-after`. Every answer carries
 `x-request-id`; errors say it again.
 """
+TAGS: Mapping[str, str] = {
+    "home": "What needs a look now, in one answer.",
+    "metering": "Places, devices, points and their history: the registry, search, replacements, corrections, and readings as they came.",
+    "consumption": "What was used: figures by quarter hour, day, month and year, comparisons, costs, closing of months, tariffs, findings.",
+    "reports": "Figures behind the electricity and water pages: by area, item, maker and rate, demand, balance, and facts about places.",
+    "completeness": "Which readings were due, which came, and what is missing.",
+    "analytics": "Leaks, battery life, signal, unusual rises and habits, worked out every night.",
+    "alarms": "What is wrong now and was: rules, life cycle, maintenance windows.",
+    "notifications": "Who is told of which alarms, how, and proof that it was sent.",
+    "control": "Ask a device at once, switch it, and see the bytes of the last exchange. Every command ends in a state with its reason.",
+    "fleet": "Gateways: state, lines, scores, and replacing a box.",
+    "ingest": "Messages that could not be stored, with the reason.",
+    "iot": "Meters that report by themselves: their reports, state and commands.",
+    "tables": "The console's tables: rows, filters, columns and saved filters.",
+    "exports": "Files of a table, made in the background and kept for a week.",
+    "batches": "One action on many rows: preview, start, follow, retry.",
+    "identity": "Accounts, sessions, tokens, personal data and the audit.",
+    "wall": "Screens that show one place without anybody signed in.",
+    "metrics": "Figures about the platform itself, for Prometheus.",
+}
 _ERROR = {
     "type": "object",
     "required": ["error"],
@@ -40,17 +62,27 @@ _ERRORS = {
     "403": "the permission, the second factor or the whole site's scope is missing",
     "404": "there is no such thing, or none that the asker may see",
     "409": "it cannot be so now; the message says why",
+    "413": "the request's body is too large",
     "422": "something in the request is wrong; the message says what",
     "429": "too many requests; `retry-after` says how long to wait",
 }
+_UNUSED = ("HTTPValidationError", "ValidationError")  # FastAPI's own form of a 422, which nothing here answers
+
+
+def operation_id(route: APIRoute) -> str:
+    """A name made of method and path alone, so that it stays when a function is renamed."""
+    method = min(route.methods or {"GET"})
+    return re.sub(r"[^a-z0-9]+", "_", f"{method} {route.path_format.removeprefix('/api/v1')}".lower()).strip("_")
 
 
 def describe(app: FastAPI, examples: Mapping[str, Any]) -> None:
-    """Have `app` answer /api/openapi.json with the whole description. `examples`: by name of a parameter or field."""
+    """Have `app` answer /api/openapi.json with the whole description. `examples`: by name of a parameter or field, or by "owner.name"."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _described(get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes), examples)
+            tags = [{"name": name, "description": text} for name, text in TAGS.items()]
+            document = get_openapi(title=app.title, version=app.version, description=_ABOUT, routes=app.routes, tags=tags)
+            app.openapi_schema = _described(document, dict(_permissions(app.routes)), examples)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to do this
@@ -63,28 +95,78 @@ def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str
             yield path, method, operation
 
 
-def _described(document: dict[str, Any], examples: Mapping[str, Any]) -> dict[str, Any]:
-    document.setdefault("components", {})["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-    document["components"].setdefault("schemas", {})["Error"] = _ERROR
+def resolved(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema itself where it only names one."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    found: Mapping[str, Any] = document["components"]["schemas"][name] if name else schema
+    return found
+
+
+def _permissions(routes: Iterable[Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    """(path, method) -> permission, of routes however deep (newer FastAPI keeps included routers nested)."""
+    for route in routes:
+        if inner := getattr(route, "original_router", None):
+            yield from _permissions(inner.routes)
+        elif isinstance(route, APIRoute):
+            asked = next(_asked(route.dependant), None)
+            yield from [((route.path_format, method.lower()), asked) for method in route.methods or () if asked]
+
+
+def _asked(dependant: Any) -> Iterator[str]:
+    for inner in dependant.dependencies:
+        if hasattr(inner.call, "permission"):
+            yield inner.call.permission
+        yield from _asked(inner)
+
+
+def _described(document: dict[str, Any], permissions: Mapping[tuple[str, str], str], examples: Mapping[str, Any]) -> dict[str, Any]:
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    schemas = components["schemas"] = {name: schema for name, schema in components.get("schemas", {}).items() if name not in _UNUSED}
+    for name, schema in schemas.items():
+        for field, one in schema.get("properties", {}).items():
+            _exemplify(document, one, _example(document, field, name, one, examples))
+    schemas["Error"] = _ERROR
     for path, method, operation in operations(document):
-        if "/iot/reports/" not in path:  # signed by its sender instead
-            operation["security"] = [{"token": []}]
-        for status, text in _ERRORS.items():
-            operation["responses"][status] = {
-                "description": text,
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
-            }
+        permission = permissions.get((path, method))
+        _tell(operation, permission)
         for parameter in operation.get("parameters", ()):
-            if parameter["name"] in examples:
-                parameter["example"] = examples[parameter["name"]]
-        operation.setdefault("operationId", f"{method}_{path}")
-    for name, schema in document["components"]["schemas"].items():
-        if name != "Error":
-            _exemplify(schema, examples)
+            example = _example(document, parameter["name"], operation["operationId"], parameter["schema"], examples)
+            if example is not None:
+                parameter["example"] = example
+        for body in operation.get("requestBody", {}).get("content", {}).values():
+            if f"{operation['operationId']}.body" in examples:
+                body["example"] = examples[f"{operation['operationId']}.body"]
     return document
 
 
-def _exemplify(schema: dict[str, Any], examples: Mapping[str, Any]) -> None:
-    for name, field in schema.get("properties", {}).items():
-        if name in examples and "$ref" not in field:
-            field.setdefault("examples", [examples[name]])
+def _tell(operation: dict[str, Any], permission: str | None) -> None:
+    """Summary, who may, and what goes wrong. What no guard stands before is signed by its sender."""
+    text = " ".join(operation.get("description", "").split())
+    operation["summary"] = re.split(r"[.;:] |\.$", text)[0]
+    operation["description"] = text
+    if permission:
+        operation["description"] += f"\n\nNeeds the permission `{permission}`."
+        operation["x-permission"] = permission
+        operation["security"] = [{"token": []}]
+    for status, meaning in _ERRORS.items():
+        content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+        operation["responses"][status] = {"description": meaning, "content": content}
+
+
+def _exemplify(document: Mapping[str, Any], schema: dict[str, Any], example: Any) -> None:
+    if example is not None and "$ref" not in schema:
+        schema.setdefault("examples", [example])
+
+
+def _example(document: Mapping[str, Any], name: str, owner: str, schema: Mapping[str, Any], examples: Mapping[str, Any]) -> Any:
+    """The owner's, else the first of a list to choose from, else the name's; None where nothing fits."""
+    if f"{owner}.{name}" in examples:
+        return examples[f"{owner}.{name}"]
+    for one in (schema, *schema.get("anyOf", ())):
+        found = resolved(document, one)
+        if "enum" in found:
+            return found["enum"][0]
+        if found.get("type") == "boolean":
+            return bool(schema.get("default", True))
+    return examples.get(name)

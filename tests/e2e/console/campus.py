@@ -1,0 +1,210 @@
+"""A small university to look at: 61 meters in three buildings with 70 days behind them, one gateway down, leaks, alarms, findings.
+
+Consumption rows come from tests/bench/campus_year.py, alarms and leaks from the platform's own rounds over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+
+import orjson
+
+from central.alarms.collect import WATCHES
+from central.alarms.rounds import run_round
+from central.analytics.rounds import morning
+from central.consumption.tariffs import put_tariff
+from central.db.pool import Connection, Pool, connect
+from protocol.site_plan import SitePlan, parse_site_plan
+from tests.bench.campus_year import ZONE, fill
+
+DAYS = 70
+BUILDINGS = ("lab", "lib", "dorm-1")
+DOWN = "gw-02"  # the dormitory's gateway is offline
+SILENT, LEAKING, CURVED = "lab-m105", ("w-dorm-1-2", "w-lab-1"), "lab-main"
+_MINUTE_MS = 60_000
+
+_TARIFF = {
+    "source": "grid price list",
+    "prices": {"peak": 9_000, "valley": 4_000},
+    "plans": [
+        {
+            "months": list(range(1, 13)),
+            "kinds": ["workday", "weekend", "holiday"],
+            "periods": [
+                {"from": "00:00", "to": "08:00", "rate": "valley"},
+                {"from": "08:00", "to": "22:00", "rate": "peak"},
+                {"from": "22:00", "to": "24:00", "rate": "valley"},
+            ],
+        }
+    ],
+}
+_ITEMS = ("01A1", "01B2E", "01C2", "01D1")
+
+
+def seed(dsn: str, pool: Pool) -> None:
+    """Fill a migrated, empty database."""
+    with connect(dsn, autocommit=True) as conn:
+        fill(conn, DAYS, plan=site_plan(), leaking=LEAKING)
+        today = datetime.now(ZONE).date()
+        _enter_tariffs(conn, today)
+        _write_fleet(conn)
+        _write_curve(conn)
+        _write_reports(conn, today)
+        _write_findings(conn)
+    for _ in morning(pool, ZONE.key, today):
+        pass
+    evaluate(dsn)
+
+
+def evaluate(dsn: str) -> None:
+    """Rounds of the alarm engine over the past two hours, so that what must last for a while has lasted."""
+    now_ms = int(datetime.now().timestamp() * 1000)
+    for minutes in (120, 90, 60, 30, 15, 5, 0):
+        with connect(dsn) as conn:
+            run_round(conn, now_ms - minutes * _MINUTE_MS, tuple(WATCHES), lambda: 60)
+
+
+def site_plan() -> SitePlan:
+    """Three buildings of two or three floors; electricity on both gateways, water on one and by IoT cards."""
+    places = [{"id": "campus", "kind": "campus", "name": {"zh": "东湖大学", "en": "East Lake University"}}]
+    for code, zh, en, floors, rooms, kind in (
+        ("lab", "实验楼", "Laboratory", 3, 5, "D"),
+        ("lib", "图书馆", "Library", 2, 5, "C"),
+        ("dorm-1", "学生公寓1号楼", "Dormitory 1", 3, 8, "I"),
+    ):
+        facts = {"area_m2": 1200 * floors, "people": 60 * floors, "building_type": kind}
+        places.append({"id": code, "kind": "building", "parent": "campus", "name": {"zh": zh, "en": en}, **facts})
+        for floor in range(1, floors + 1):
+            places.append({"id": f"{code}-f{floor}", "kind": "floor", "parent": code, "name": {"zh": f"{floor}层", "en": f"Floor {floor}"}})
+            places += [
+                {"id": f"{code}-{n}", "kind": "room", "parent": f"{code}-f{floor}", "name": {"zh": f"{n}室", "en": f"Room {n}"}}
+                for n in range(floor * 100 + 1, floor * 100 + rooms + 1)
+            ]
+    rooms_of = {code: [place["id"] for place in places if str(place["id"]).startswith(f"{code}-") and place["kind"] == "room"] for code in BUILDINGS}
+    document = {
+        "schema": 1,
+        "site": {"id": "east-lake", "name": {"zh": "东湖大学", "en": "East Lake University"}, "timezone": ZONE.key},
+        "places": places,
+        "gateways": [
+            _gateway("gw-01", "实验楼网关", "Gateway of the laboratory", "lab-f1", [
+                (9600, list(_electric("lab", "acrel/adl400", rooms_of["lab"], "lab-main"))),
+                (9600, list(_electric("lib", "chint/dtsu666", rooms_of["lib"], "lib-main"))),
+            ]),
+            _gateway(DOWN, "公寓网关", "Gateway of the dormitory", "dorm-1-f1", [
+                (2400, list(_electric("dorm-1", "generic/dlt645_2007_single_phase", rooms_of["dorm-1"], ""))),
+                (2400, [_water(n) for n in range(1, 5)]),
+            ]),
+        ],
+        "reporting_devices": [_reporting(n, code) for n, code in enumerate(("lab", "lab", "lib", "lib", "dorm-1", "dorm-1"), 1)],
+    }  # fmt: skip
+    return parse_site_plan(orjson.dumps(document).decode(), "console.yaml")
+
+
+def _gateway(code: str, zh: str, en: str, place: str, lines: list[tuple[int, list[dict[str, object]]]]) -> dict[str, object]:
+    ports = [
+        {"id": f"l{n}", "port": {"kind": "serial", "path": f"/dev/ttyS{n}"}, "baud": baud, "devices": devices}
+        for n, (baud, devices) in enumerate(lines, 1)
+    ]
+    return {"id": code, "name": {"zh": zh, "en": en}, "place": place, "lines": ports}
+
+
+def _electric(code: str, profile: str, rooms: list[object], main: str) -> Iterator[dict[str, object]]:
+    if main:
+        name = {"zh": "总表", "en": "Main meter"}
+        yield {"id": main, "profile": profile, "address": "200", "place": code, "name": name, "role": "main", "ct": 2}
+    for n, room in enumerate(rooms, 1):
+        number = str(room).rsplit("-", 1)[1]
+        address = f"2021{n:08d}" if "dlt645" in profile else str(n)
+        name = {"zh": f"{number}室电表", "en": f"Meter of room {number}"}
+        tree = {"upstream": main} if main else {}
+        yield {
+            "id": f"{code}-m{number}", "profile": profile, "address": address, "place": room, "name": name, "item": _ITEMS[n % len(_ITEMS)], **tree,
+        }  # fmt: skip
+
+
+def _water(n: int) -> dict[str, object]:
+    name = {"zh": f"{n}号冷水表", "en": f"Cold water {n}"}
+    return {"id": f"w-dorm-1-{n}", "profile": "generic/cjt188_cold_water_valve", "address": f"{78330011223340 + n}", "place": "dorm-1-f1", "name": name}
+
+
+def _reporting(n: int, code: str) -> dict[str, object]:
+    name = {"zh": f"进水表{n}", "en": f"Water entry {n}"}
+    device = {"id": f"w-{code}-{n}", "profile": "maituo/nb_cold_water", "address": str(1000 + n), "place": f"{code}-f1", "name": name}
+    return {**device, "imei": f"86800000000001{n}", "via": "mqtt"}
+
+
+def _enter_tariffs(conn: Connection, today: date) -> None:
+    since = today - timedelta(days=DAYS + 10)
+    put_tariff(conn, ZONE.key, "electricity", since, _TARIFF, "seed")
+    flat = {"from": "00:00", "to": "24:00", "rate": "flat"}
+    body = {"source": "waterworks", "prices": {"flat": 38_000}, "plans": [{**_TARIFF["plans"][0], "periods": [flat]}]}
+    put_tariff(conn, ZONE.key, "water", since, body, "seed")
+    conn.execute("delete from dirty")  # the day rows are as they shall be; nobody computes them again from readings that never were
+
+
+def _write_fleet(conn: Connection) -> None:
+    """One gateway down since yesterday, a silent meter, a week of line hours."""
+    conn.execute("update gateway_status set state = 'offline', last_seen_at = now() - interval '20 hours', health_at = last_seen_at where gateway = %s", [DOWN])
+    conn.execute("update gateway_status set health_at = now(), last_seen_at = now() where gateway <> %s", [DOWN])
+    conn.execute(
+        "update device_status set last_measured_at = now() - interval '20 hours' where device in (select code from device where gateway = %s)", [DOWN]
+    )
+    conn.execute("update device_status set last_measured_at = now() - interval '6 days' where device = %s", [SILENT])
+    conn.execute(
+        "insert into line_hour (gateway, line, hour, exchanges, timeouts, checksum_errors, useful_bytes, busy_ms, seconds)"
+        " select l.gateway, l.code, h, 2400, 20 + extract(hour from h)::int, 2, 60000, 900000, 3600"
+        " from line as l, generate_series(date_trunc('hour', now()) - interval '7 days', date_trunc('hour', now()), interval '1 hour') as h"
+    )
+    conn.execute(
+        "insert into gateway_hour (gateway, hour, reports) select code, h, 60 from gateway,"
+        " generate_series(date_trunc('hour', now()) - interval '7 days', date_trunc('hour', now()), interval '1 hour') as h"
+    )
+
+
+def _write_curve(conn: Connection) -> None:
+    """Quarter-hour readings of one meter over two days, as its day rows say, and what else such a meter tells."""
+    conn.execute(
+        "insert into reading select s.id, c.day + n * interval '15 minutes' at time zone %(zone)s, "
+        "  (c.first_value + (select sum(v) from unnest(c.slots[1 : n::int]) as v))::bigint, 0"
+        " from consumption_day as c join metering_point as m on m.id = c.point_id join installation as i on i.point = m.code"
+        " join series as s on s.device = i.device and s.quantity = i.register"
+        " cross join generate_series(1, 96) as n"
+        " where i.device = %(device)s and c.day > (select max(day) - 2 from consumption_day)"
+        " and (c.day + n * interval '15 minutes') at time zone %(zone)s < now() - interval '16 minutes' and c.first_value is not null"
+        " on conflict do nothing".replace("c.day + n * interval '15 minutes' at time zone", "(c.day + n * interval '15 minutes') at time zone"),
+        {"zone": ZONE.key, "device": CURVED},
+    )
+    for quantity, value in (("voltage_a", 231_400), ("current_a", 14_200), ("power_active", 9_350_000), ("power_factor", 962)):
+        conn.execute("insert into series (device, quantity) values (%s, %s) on conflict do nothing", [CURVED, quantity])
+        conn.execute(
+            "insert into reading select id, now() - n * interval '15 minutes', (%s * (1 + 0.01 * sin(n)))::bigint, 0"
+            " from series, generate_series(0, 190) as n where device = %s and quantity = %s",
+            [value, CURVED, quantity],
+        )
+
+
+def _write_reports(conn: Connection, today: date) -> None:
+    """What meters with IoT cards said of themselves: one battery that ends soon, one fault."""
+    for n, (device,) in enumerate(conn.execute("select device from iot_meter order by device").fetchall()):
+        state = {"battery_voltage": 3600 - 20 * n, "signal_rsrp": -85_000 - 4_000 * n, "valve_state": 1, "leak": int(n == 2)}
+        conn.execute(
+            "insert into iot_state (device, last_report_at, measured_at, state, firmware, reports) values"
+            " (%s, now() - %s * interval '1 hour', now() - %s * interval '1 hour', %s, '1.2', 70)",
+            [device, 3 + n, 3 + n, orjson.dumps(state).decode()],
+        )
+        conn.execute("insert into series (device, quantity) values (%s, 'battery_voltage') on conflict do nothing", [device])
+        conn.execute(
+            "insert into reading select id, %s::date - n + interval '4 hours', 3600 - (%s - n) * %s, 0"
+            " from series, generate_series(0, %s) as n where device = %s and quantity = 'battery_voltage'",
+            [today, DAYS, 4 if n == 0 else 0, DAYS - 1, device],
+        )
+
+
+def _write_findings(conn: Connection) -> None:
+    for n, (code, device) in enumerate((("register.fall", "lab-m101"), ("register.jump", "lab-m102"), ("register.fall", "lib-m103"), ("consumption.filled", "lib-m101"))):
+        conn.execute(
+            "insert into finding (code, point, device, place, at, until, data) select %s, d.code, d.code, d.place, now() - %s * interval '1 day',"
+            " now() - %s * interval '1 day' + interval '15 minutes', %s from device as d where d.code = %s",
+            [code, n + 1, n + 1, orjson.dumps({"before": 120_000 + n, "after": 4_000}).decode(), device],
+        )
