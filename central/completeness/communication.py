@@ -136,7 +136,7 @@ def _on_the_line(conn: Connection, view: DeviceView) -> dict[str, Any]:
     gateway = _gateway(conn, view.gateway)
     lines = [reported_line(line) for line in ((gateway.health or {}).get("lines") or ())] if gateway else []
     line = next((one for one in lines if one is not None and one.id == view.line), None)
-    told = None if line is None else next((one for one in line.devices if one.id == view.code), None)
+    told = None if line is None else next((one for one in line.devices or () if one.id == view.code), None)
     return {
         "gateway_state": gateway.state if gateway else None,
         "line_state": line.state if line else None,

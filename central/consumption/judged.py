@@ -1,4 +1,4 @@
-"""Register readings as they came beside what counts of them: the verdict on each, and the days that were computed from those that count. Reads only."""
+"""Register readings as they came beside what counts of them: the verdict on each, and the days computed from those that count. Reads only."""
 
 from __future__ import annotations
 

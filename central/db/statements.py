@@ -23,19 +23,19 @@ def load_statements(package: str) -> Mapping[str, bytes]:
     return MappingProxyType(dict(_blocks(text, package)))
 
 
-def rows(conn: Connection, statement: bytes, kind: type[T], **params: object) -> list[T]:
+def rows(conn: Connection, statement: bytes, kind: type[T], /, **params: object) -> list[T]:
     """Run a statement and return its rows as `kind`, matching columns to fields by name."""
     with conn.cursor(row_factory=class_row(kind)) as cursor:
         return cursor.execute(statement, params).fetchall()
 
 
-def records(conn: Connection, statement: bytes, **params: object) -> list[dict[str, Any]]:
+def records(conn: Connection, statement: bytes, /, **params: object) -> list[dict[str, Any]]:
     """Run a statement and return its rows by column name: for tables, whose columns are data (central.web.tables)."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(statement, params).fetchall()
 
 
-def one(conn: Connection, statement: bytes, kind: type[T], missing: str, **params: object) -> T:
+def one(conn: Connection, statement: bytes, kind: type[T], missing: str, /, **params: object) -> T:
     """As `rows`, for exactly one; raises NotFound with the text `missing` when there is none."""
     found = rows(conn, statement, kind, **params)
     if not found:
@@ -43,7 +43,7 @@ def one(conn: Connection, statement: bytes, kind: type[T], missing: str, **param
     return found[0]
 
 
-def number(conn: Connection, statement: bytes, **params: object) -> int:
+def number(conn: Connection, statement: bytes, /, **params: object) -> int:
     """The whole number in the first column of a statement that by its nature has one row (count, returning); raises NotFound when it has none."""
     row = conn.execute(statement, params).fetchone()
     if row is None:
@@ -51,7 +51,7 @@ def number(conn: Connection, statement: bytes, **params: object) -> int:
     return int(row[0])
 
 
-def run(conn: Connection, statement: bytes, **params: object) -> int:
+def run(conn: Connection, statement: bytes, /, **params: object) -> int:
     """Run a statement and return how many rows it touched."""
     return conn.execute(statement, params).rowcount
 

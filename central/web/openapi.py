@@ -76,7 +76,7 @@ def operation_id(route: APIRoute) -> str:
 
 
 def describe(app: FastAPI, examples: Mapping[str, Any]) -> None:
-    """Have `app` answer /api/openapi.json with the whole description. `examples`: by name of a parameter or field, or by "owner.name"."""
+    """Have `app` answer /api/openapi.json with the whole description. `examples`: see central.web.openapi_examples."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -125,18 +125,13 @@ def _described(document: dict[str, Any], permissions: Mapping[tuple[str, str], s
     schemas = components["schemas"] = {name: schema for name, schema in components.get("schemas", {}).items() if name not in _UNUSED}
     for name, schema in schemas.items():
         for field, one in schema.get("properties", {}).items():
-            _exemplify(document, one, _example(document, field, name, one, examples))
+            example = _example(document, one, examples, f"{name}.{field}", field)
+            if example is not None and "$ref" not in one:
+                one.setdefault("examples", [example])
     schemas["Error"] = _ERROR
     for path, method, operation in operations(document):
-        permission = permissions.get((path, method))
-        _tell(operation, permission)
-        for parameter in operation.get("parameters", ()):
-            example = _example(document, parameter["name"], operation["operationId"], parameter["schema"], examples)
-            if example is not None:
-                parameter["example"] = example
-        for body in operation.get("requestBody", {}).get("content", {}).values():
-            if f"{operation['operationId']}.body" in examples:
-                body["example"] = examples[f"{operation['operationId']}.body"]
+        _tell(operation, permissions.get((path, method)))
+        _exemplify(document, path, operation, examples)
     return document
 
 
@@ -154,19 +149,35 @@ def _tell(operation: dict[str, Any], permission: str | None) -> None:
         operation["responses"][status] = {"description": meaning, "content": content}
 
 
-def _exemplify(document: Mapping[str, Any], schema: dict[str, Any], example: Any) -> None:
-    if example is not None and "$ref" not in schema:
-        schema.setdefault("examples", [example])
+def _exemplify(document: Mapping[str, Any], path: str, operation: dict[str, Any], examples: Mapping[str, Any]) -> None:
+    owner = operation["operationId"]
+    for parameter in operation.get("parameters", ()):
+        name = parameter["name"]
+        placed = f"/{{{name}}}"
+        before = path.partition(placed)[0].rpartition("/")[2]
+        example = _example(document, parameter["schema"], examples, f"{owner}.{name}", f"/{before}{placed}", name)
+        if example is not None:
+            parameter["example"] = example
+    for body in operation.get("requestBody", {}).get("content", {}).values():
+        if f"{owner}.body" in examples:
+            body["example"] = examples[f"{owner}.body"]
 
 
-def _example(document: Mapping[str, Any], name: str, owner: str, schema: Mapping[str, Any], examples: Mapping[str, Any]) -> Any:
-    """The owner's, else the first of a list to choose from, else the name's; None where nothing fits."""
-    if f"{owner}.{name}" in examples:
-        return examples[f"{owner}.{name}"]
+def _example(document: Mapping[str, Any], schema: Mapping[str, Any], examples: Mapping[str, Any], *names: str) -> Any:
+    """What one of `names` has, the last of which is the name alone; before that the first of a list to choose from. None where nothing fits."""
+    own = next((examples[name] for name in names[:-1] if name in examples), None)
+    if own is None:
+        own = _chosen(document, schema, schema.get("default", True))
+    return examples.get(names[-1]) if own is None else own
+
+
+def _chosen(document: Mapping[str, Any], schema: Mapping[str, Any], default: Any) -> Any:
     for one in (schema, *schema.get("anyOf", ())):
         found = resolved(document, one)
         if "enum" in found:
             return found["enum"][0]
         if found.get("type") == "boolean":
-            return bool(schema.get("default", True))
-    return examples.get(name)
+            return bool(default)
+        if found.get("type") == "array" and (item := _chosen(document, found.get("items", {}), True)) is not None:
+            return [item]
+    return None

@@ -1,7 +1,7 @@
 """An example for every parameter and body field of the API, by its name; a test demands one for each and that its schema takes it.
 
 What is chosen from a list or is true or false needs none: `central.web.openapi` takes the first of the list, or the default. Where one name means
-two things, the second stands under "owner.name": the schema, or the operation's id.
+several things, they stand under "owner.name" (the schema, or the operation's id) or "/segment/{name}", by what stands before it in the path.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 _PLACES: dict[str, Any] = {
-    "code": "b1-main",
+    "/places/{code}": "b1",
     "node": "b1",
     "place": "b1",
     "places": ["b1", "b2"],
@@ -19,12 +19,12 @@ _PLACES: dict[str, Any] = {
     "within": "b1",
     "region": "CN",
     "get_reports_node_items.within": "01A",
-    "fact": "area_m2",
-    "area": "b1",
 }
 _DEVICES: dict[str, Any] = {
+    "code": "b1-101-m1",
+    "/points/{code}": "b1-main",
+    "/gateways/{code}": "gw-b1",
     "device": "b1-101-m1",
-    "devices": ["b1-101-m1"],
     "gateway": "gw-b1",
     "generation": 2,
     "line": "l1",
@@ -57,7 +57,6 @@ _TIMES: dict[str, Any] = {
     "to_ms": 1_795_305_600_000,
     "until_ms": 1_795_305_600_000,
     "before_ms": 1_795_305_600_000,
-    "after_ms": 1_795_219_200_000,
     "installed_at_ms": 1_795_305_600_000,
     "removed_at_ms": 1_795_305_000_000,
     "day": "2026-11-22",
@@ -96,17 +95,15 @@ _WORDS: dict[str, Any] = {
     "cause": "device",
     "resolution": "the meter was replaced on that day",
     "source": "drawing A-17 of 2026-03-02",
+    "/reports/{source}": "waterworks",
     "person": "Zhang Wei",
     "assignee": "zhang.wei",
-    "who": "zhang.wei",
-    "actor": "zhang.wei",
     "subject": "b1-101-m1",
     "typed": "128",
     "force": "the difference was agreed with the finance office",
     "AcademicTerm.kind": "autumn",
     "tariff": "electricity",
     "item": "01A",
-    "to.mail": ["duty@example.edu.cn"],
     "NewChannel.to": ["duty@example.edu.cn"],
     "url": "https://hooks.example.edu.cn/energy",
     "secret": "a secret to sign with",
@@ -124,18 +121,20 @@ _LISTS: dict[str, Any] = {
     "session_id": 9,
     "view_id": 4,
     "channel": 2,
-    "id": 17,
+    "each": 12,
     "ids": [17, 18],
     "command": "0197a2c4-6f0e-7c1b-9a43-5d2e8f10b3c7",
     "key": "replace-b1-main-2026-11-22",
     "keys": ["b1-101-m1", "b1-102-m1"],
     "idempotency-key": "replace-b1-main-2026-11-22",
+    "/tables/{name}": "devices",
     "table": "devices",
     "query": "f.state=silent&sort=-seen",
     "action": "read_now",
     "parameters": {"reason": "asked for by the building's caretaker"},
 }
 _RULES: dict[str, Any] = {
+    "/rules/{name}": "device_silent",
     "rule": "device_silent",
     "alarm_rules": ["device_silent"],
     "raise_at": 3600,
@@ -150,4 +149,19 @@ _SIGNED: dict[str, Any] = {
     "x-ce-nonce": "5f1d2c3b4a",
     "x-ce-signature": "8b1f3a0c",
 }
-EXAMPLES: Mapping[str, Any] = MappingProxyType({**_PLACES, **_DEVICES, **_TIMES, **_WORDS, **_LISTS, **_RULES, **_SIGNED})
+_DAY = [
+    {"from": "00:00", "to": "08:00", "rate": "valley"},
+    {"from": "08:00", "to": "22:00", "rate": "peak"},
+    {"from": "22:00", "to": "24:00", "rate": "valley"},
+]
+_BODIES: dict[str, Any] = {
+    "put_tables_name_columns.body": ["code", "name"],
+    "put_tariffs_tariff_valid_from.body": {
+        "source": "notice 17 of the price office",
+        "prices": {"peak": 10_432, "valley": 3_107},
+        "plans": [{"months": list(range(1, 13)), "kinds": ["workday", "weekend", "holiday"], "periods": _DAY}],
+    },
+    "put_academic_terms.body": [{"kind": "autumn", "first_day": "2026-09-01", "last_day": "2027-01-15"}],
+    "put_calendar_days.body": [{"day": "2026-10-01", "kind": "holiday", "name_zh": "国庆节", "name_en": "National Day"}],
+}
+EXAMPLES: Mapping[str, Any] = MappingProxyType({**_PLACES, **_DEVICES, **_TIMES, **_WORDS, **_LISTS, **_RULES, **_SIGNED, **_BODIES})

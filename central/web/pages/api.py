@@ -79,7 +79,8 @@ def sections_of(document: Mapping[str, Any], address: str) -> list[Section]:
 def _operation(document: Mapping[str, Any], path: str, method: str, operation: Mapping[str, Any], address: str) -> Operation:
     parameters = operation.get("parameters", [])
     fields = [_parameter(document, one) for one in parameters]
-    kind, body = next(iter(operation.get("requestBody", {}).get("content", {}).items()), ("", {}))
+    contents: dict[str, dict[str, Any]] = operation.get("requestBody", {}).get("content", {})
+    kind, body = next(iter(contents.items()), ("", {}))
     fields += _body_fields(document, body.get("schema", {}))
     text = operation["description"].partition("\n\nNeeds")[0]
     example = _curl(document, address, path, method, parameters, kind, body)
@@ -118,7 +119,9 @@ def _field_example(document: Mapping[str, Any], schema: Mapping[str, Any]) -> An
     if examples := schema.get("examples"):
         return examples[0]
     found = resolved(document, schema)
-    if found.get("type") == "object":
+    if "anyOf" in found:
+        return _field_example(document, found["anyOf"][0])
+    if found.get("properties"):
         required = found.get("required") or list(found.get("properties", {}))[:1]
         return {name: _field_example(document, found["properties"][name]) for name in required}
     if found.get("type") == "array":
@@ -131,9 +134,10 @@ def _curl(
 ) -> str:
     """A command for a shell: required parameters only, the token from the environment."""
     for one in parameters:
-        path = path.replace("{%s}" % one["name"], quote(str(one.get("example", "")), safe=""))
+        path = path.replace(f"{{{one['name']}}}", quote(str(one.get("example", "")), safe=""))
     query = urlencode({one["name"]: _shown(one.get("example")) for one in parameters if one["in"] == "query" and one.get("required")})
-    words = ["curl", "-X", method.upper(), address + path + ("?" + query if query else "")]
+    words = ["curl", *(["-X", method.upper()] if method not in {"get", "post"} or (method == "post" and not kind) else [])]
+    words.append(address + path + ("?" + query if query else ""))
     shown = " ".join(map(shlex.quote, words)) + ' -H "Authorization: Bearer $TOKEN"'
     if not kind:
         return shown

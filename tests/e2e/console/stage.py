@@ -59,7 +59,7 @@ class Stage:
     def session(self, name: str, factor: bool = True) -> str:
         """The secret of a new session of an account, as its cookie `ce_session` holds it."""
         with self.connection() as conn:
-            (number,) = conn.execute("select id from account where name = %s", [name]).fetchone() or (None,)
+            (number,) = conn.execute("select account_id from account where name = %s", [name]).fetchone() or (None,)
             return open_session(conn, int(number), time.time(), visitor=Visitor("127.0.0.1", "Firefox on a desk"), factor=factor)
 
     @contextmanager

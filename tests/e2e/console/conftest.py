@@ -1,0 +1,118 @@
+"""The stage and one browser for all tests of the console; every page fails its test on a script error, a failed request or a breach of the policy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from ctypes.util import find_library
+from typing import NoReturn
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response, expect, sync_playwright
+
+from tests.e2e.console.stage import CHIEF, Stage, open_stage
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+SIZES = {"phone": (390, 844), "desk": (1366, 768), "wide": (1920, 1080)}
+PATIENCE_MS = 20_000
+Browse = Callable[..., Page]
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[Stage]:
+    """The console of the seeded campus."""
+    with open_stage() as stage:
+        yield stage
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """Playwright, started once."""
+    if find_library("atomic") is None:
+        _cannot_run("playwright's node needs a library this machine lacks: install the package 'libatomic1', or run 'make test' as root")
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """The browser."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        _cannot_run("no chromium on this machine: install the package 'chromium', or run 'make test' as root")
+    browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, "--disable-sync"])
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def contexts(stage: Stage, chromium: Browser) -> Iterator[Callable[[str, str, str], BrowserContext]]:
+    """`contexts(account, language, theme)`: a browser that is signed in ("" for a stranger's); kept, so that libraries are fetched once."""
+    made: dict[tuple[str, str, str], BrowserContext] = {}
+    secrets: dict[str, str] = {}
+
+    def get(account: str, language: str, theme: str) -> BrowserContext:
+        key = (account, language, theme)
+        if key not in made:
+            made[key] = chromium.new_context(timezone_id="Asia/Shanghai", locale=language.replace("_", "-"), accept_downloads=True)
+            if account:
+                secrets.setdefault(account, stage.session(account))
+            cookies = {"ce_language": language, "ce_theme": theme, "ce_session": secrets.get(account, "")}
+            made[key].add_cookies([{"name": name, "value": value, "url": stage.url} for name, value in cookies.items() if value])
+        return made[key]
+
+    yield get
+    for context in made.values():
+        context.close()
+
+
+@pytest.fixture
+def browse(stage: Stage, contexts: Callable[[str, str, str], BrowserContext]) -> Iterator[Browse]:
+    """`browse(path, account=CHIEF, language="en", theme="light", size="desk", allow=())`: an open page. `allow`: parts of errors that belong to the test."""
+    opened: list[tuple[Page, list[str], tuple[str, ...]]] = []
+
+    def browse(path: str = "", account: str = CHIEF, language: str = "en", theme: str = "light", size: str = "desk", allow: tuple[str, ...] = ()) -> Page:
+        page = contexts(account, language, theme).new_page()
+        width, height = SIZES[size]
+        page.set_viewport_size({"width": width, "height": height})
+        page.set_default_timeout(PATIENCE_MS)
+        opened.append((page, watch(page), allow))
+        if path:
+            page.goto(stage.url + path)
+        return page
+
+    yield browse
+    for page, _, _ in opened:
+        page.close()
+    assert [error for _, errors, allow in opened for error in errors if not any(part in error for part in allow)] == []
+
+
+def watch(page: Page) -> list[str]:
+    """A list that fills with what goes wrong on a page."""
+    errors: list[str] = []
+
+    def answered(answer: Response) -> None:
+        if answer.status >= 400:
+            errors.append(f"{answer.status} {answer.url}")
+
+    def failed(request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # left for another page
+            errors.append(f"{request.failure} {request.url}")
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type == "error" and "Failed to load resource" not in message.text:  # that is the answer above once more
+            errors.append(message.text)
+
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("response", answered)
+    page.on("requestfailed", failed)
+    page.on("console", said)
+    return errors
+
+
+def _cannot_run(reason: str) -> NoReturn:
+    """Skip with a reason; fail where continuous integration must not pass by skipping."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
