@@ -113,7 +113,7 @@ def _migrate(settings: Settings, options: argparse.Namespace) -> int:
     from central.db.schema import dump_schema
 
     with database(settings) as dsn:
-        applied = bring_up_to_date(dsn)
+        applied = bring_up_to_date(dsn, roles=settings.database.roles != "off")
         if options.write_schema:
             options.write_schema.write_text(dump_schema(dsn), encoding="utf-8")
     _say("\n".join(applied) if applied else "nothing to do")

@@ -10,7 +10,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack
 from enum import StrEnum
 from functools import partial
 
@@ -19,8 +20,9 @@ from central.batches.work import work_batches
 from central.consumption.rounds import consume
 from central.context import Central
 from central.control.rounds import lead_commands
-from central.database import database, ensure_schema
-from central.db.pool import open_pool
+from central.database import database, ensure_schema, role_dsns
+from central.db.grants import DatabaseRole
+from central.db.pool import Pool, open_pool
 from central.exports.work import work_exports
 from central.ingest.worker import HISTORY, LIVE, Counters, filters, work
 from central.iot.broker import SHARE, WINDOW, work_reports
@@ -34,6 +36,9 @@ from protocol.topics import Up, iot_report_filter
 
 log = logging.getLogger(__name__)
 
+_OWNER_CONNECTIONS = 1  # the storage rounds', of the leader
+_IOT_CONNECTIONS = 4
+_JOBS_CONNECTIONS = 10  # one a thread, and some to spare
 _JOIN_S = 4.0
 _RESTART_S = 2.0
 _SWITCH_S = 0.001  # a live batch must not wait Python's 5 ms at every turn of a thread that unpacks history
@@ -52,28 +57,37 @@ def run_roles(settings: Settings, roles: Collection[Role]) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with database(settings) as dsn:
+    with database(settings) as dsn, ExitStack() as pools:
         ensure_schema(settings, dsn, stop)
-        limits = settings.database
-        size = limits.pool_size + settings.ingest.workers + settings.ingest.backfill_workers
-        timeouts = {"statement_timeout_s": limits.statement_timeout_s, "lock_timeout_s": limits.lock_timeout_s}
-        with open_pool(dsn, max_size=size, **timeouts) as pool:
-            central = Central(settings, pool, time.time, dsn)
-            threads = _start(central, roles, stop)
-            try:
-                if Role.WEB in roles and not stop.is_set():
-                    _serve(central)
-                else:
-                    stop.wait()
-            finally:
-                stop.set()
-                _join(threads)
+        dsns = role_dsns(settings, dsn, [DatabaseRole[role.name] for role in roles], stop)
+        parts = {role: _part(settings, role, dsns[DatabaseRole[role.name]], pools) for role in roles}
+        threads = _start(parts, dsn, stop)
+        try:
+            if Role.WEB in parts and not stop.is_set():
+                _serve(parts[Role.WEB])
+            else:
+                stop.wait()
+        finally:
+            stop.set()
+            _join(threads)
     log.info("central stopped")
 
 
-def _start(central: Central, roles: Collection[Role], stop: threading.Event) -> list[threading.Thread]:
+def _part(settings: Settings, role: Role, dsn: str, pools: ExitStack) -> Central:
+    """What the threads of one role are handed: connections of its own, which may do only what is the role's business."""
+    ingest = settings.ingest.workers + settings.ingest.backfill_workers + _IOT_CONNECTIONS
+    size = {Role.WEB: settings.database.pool_size, Role.INGEST: ingest, Role.JOBS: _JOBS_CONNECTIONS}[role]
+    return Central(settings, pools.enter_context(_open(settings, dsn, size)), time.time, dsn)
+
+
+def _open(settings: Settings, dsn: str, size: int) -> Pool:
+    limits = settings.database
+    return open_pool(dsn, max_size=size, statement_timeout_s=limits.statement_timeout_s, lock_timeout_s=limits.lock_timeout_s)
+
+
+def _start(parts: Mapping[Role, Central], owner_dsn: str, stop: threading.Event) -> list[threading.Thread]:
     threads = []
-    if Role.INGEST in roles:
+    if central := parts.get(Role.INGEST):
         sys.setswitchinterval(_SWITCH_S)
         for lane, channels, count in (
             ("live", LIVE, central.settings.ingest.workers),
@@ -82,8 +96,8 @@ def _start(central: Central, roles: Collection[Role], stop: threading.Event) -> 
             names = [f"ingest-{lane}-{number}" for number in range(count)]
             threads += [_thread(name, stop, partial(_ingest, central, name, channels, stop)) for name in names]
         threads += [_thread(name, stop, target) for name, target in _iot(central, stop)]
-    if Role.JOBS in roles:
-        threads.append(_thread("jobs", stop, partial(_jobs, central, stop)))
+    if central := parts.get(Role.JOBS):
+        threads.append(_thread("jobs", stop, partial(_jobs, central, owner_dsn, stop)))
         threads.append(_thread("consumption", stop, partial(_consumption, central, stop)))
         threads.append(_thread("notify", stop, partial(notify, central, stop)))
         threads.append(_thread("exports", stop, partial(work_exports, central, stop)))
@@ -93,8 +107,9 @@ def _start(central: Central, roles: Collection[Role], stop: threading.Event) -> 
     return threads
 
 
-def _jobs(central: Central, stop: threading.Event) -> None:
-    lead(central.dsn, stop, lambda still_leader, _epoch: lead_rounds(central, _client("jobs"), stop, still_leader))
+def _jobs(central: Central, owner_dsn: str, stop: threading.Event) -> None:
+    with _open(central.settings, owner_dsn, _OWNER_CONNECTIONS) as owner:
+        lead(central.dsn, stop, lambda still_leader, _epoch: lead_rounds(central, owner, _client("jobs"), stop, still_leader))
 
 
 def _consumption(central: Central, stop: threading.Event) -> None:

@@ -18,9 +18,14 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class DatabaseSettings(Record):
-    """`dsn`: a libpq connection string; empty runs the embedded PostgreSQL below `data_dir`."""
+    """`dsn`: a libpq connection string; empty runs the embedded PostgreSQL below `data_dir`. `pool_size`: connections of the web role at most.
+
+    `roles`: web, ingest and jobs each work as a database role that may do only what is its business. "auto": where the server and the login of `dsn`
+    allow it, with a warning elsewhere; "require": central does not start without; "off": never.
+    """
 
     dsn: str = ""
+    roles: Literal["auto", "require", "off"] = "auto"
     pool_size: int = Field(default=16, ge=2, le=200)
     statement_timeout_s: float = Field(default=30, gt=0, le=3600)
     lock_timeout_s: float = Field(default=10, gt=0, le=600)

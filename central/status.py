@@ -8,7 +8,8 @@ from typing import Any
 from central.db.editions import detect
 from central.db.embedded import attach
 from central.db.migrate import pending
-from central.db.pool import DatabaseError, connect
+from central.db.pool import Connection, DatabaseError, connect
+from central.db.roles import lacking
 from central.metering.overview import site_overview
 from central.settings import Settings
 from central.storage.status import storage_status
@@ -23,6 +24,13 @@ def status(settings: Settings) -> dict[str, Any]:
         with connect(dsn, autocommit=True) as conn:
             if missing := pending(conn):
                 return {"database": "behind", "pending_migrations": missing}
-            return {"database": "ok", "edition": detect(conn).value, "storage": storage_status(conn), **asdict(site_overview(conn))}
+            facts = {"edition": detect(conn).value, "roles": _roles(conn, settings), "storage": storage_status(conn)}
+            return {"database": "ok", **facts, **asdict(site_overview(conn))}
     except DatabaseError as error:
         return {"database": "unreachable", "error": str(error).strip()}
+
+
+def _roles(conn: Connection, settings: Settings) -> str:
+    if settings.database.roles == "off":
+        return "off"
+    return lacking(conn) or "in force"

@@ -1,11 +1,14 @@
 """The site plan: places, gateways, lines and devices as the engineer drew them, plus what a rehearsal plays on top.
 
 Ids are chosen by the plan, unique over the site and stable for ever: they are what readings are filed under.
+
+Size: one document, its record types beside the checks of the whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, TypeAdapter, field_validator
@@ -22,6 +25,7 @@ Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_\-]{0,62}$")]
 GatewayId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9\-]{0,62}$")]
 Role = Literal["intake", "main", "branch", "sub", "check"]
 ItemCode = Annotated[str, Field(pattern=r"^\d{2}[A-Z](\d([A-Z])?)?$")]  # energy item: class, letter, level-2 digit, level-3 letter; 01B1A
+Installed = Annotated[date, Field(ge=date(2000, 1, 1))]
 Coefficient = Literal[1, -1]
 MAX_TERMS = 200  # inputs of a virtual point
 
@@ -32,6 +36,7 @@ class Device(Record):
     `point`: the metering point it stands at (default: the device's own id); `ct`, `pt`: transformer ratios; `item`: its energy item.
     `role`: what the point is in the tree of supply (default: sub; a check meter is in no sum); `upstream`: the point that measures this one too.
     `max_per_hour`: what can pass the meter in an hour at most, Wh or L of its own register, before the transformer ratios; default by medium.
+    `installed`: the local day since which it stands there; default: it begins when the plan is imported. Counts for a device that is new to central.
     `poll_s` overrides the profile's periods per group. Groups of every profile: `freeze` (default: behind each end of the freeze's period), `events`
     (hourly), `clock` (every six hours); 0 turns one of these off.
     """
@@ -48,6 +53,7 @@ class Device(Record):
     upstream: Id | None = None
     item: ItemCode | None = None
     max_per_hour: int | None = Field(default=None, ge=1, lt=1 << 53)
+    installed: Installed | None = None
     poll_s: dict[str, int] = {}
 
     @field_validator("poll_s")
@@ -90,6 +96,7 @@ class ReportingDevice(Record):
     upstream: Id | None = None
     item: ItemCode | None = None
     max_per_hour: int | None = Field(default=None, ge=1, lt=1 << 53)
+    installed: Installed | None = None
 
     @property
     def stands_at(self) -> str:

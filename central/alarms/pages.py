@@ -77,6 +77,7 @@ def router(central: Central) -> APIRouter:
     @routes.get("/{number}/children")
     def children(request: Request, principal: Reader, number: Number) -> Response:
         with central.pool.connection() as conn:
+            get_alarm(conn, principal.scope, number, principal.account_id)  # 404 for what may not be seen
             found = list_alarms(conn, principal.scope, Chosen(parent=number, shown="any"), limit=200, account=principal.account_id)
             return render(request, "alarm_children.html", {"rows": found.items, "total": found.total, **_words(conn)})
 

@@ -153,8 +153,8 @@ select m.code as point, m.name_zh, m.name_en, h.place, p.name_zh as place_zh, p.
 from rise_figure as r join metering_point as m on m.id = r.point_id and m.medium = %(medium)s
 join point_position as h on h.point = m.code and h.valid_to = 'infinity' and h.role not in ('check', 'virtual') join place as p on p.code = h.place
 where r.recent > r.before / 4 and r.recent_s * 1000 >= %(share)s::bigint * 7 * 86400 and r.before_s * 1000 >= %(share)s::bigint * 28 * 86400
-    and in_scope(h.place, %(scope)s::text[])
-    and (%(node)s::text is null or exists (select from place_within as w where w.place = h.place and w.above = %(node)s))
+    and (%(scope)s::text[] is null or h.place in (select w.place from place_within as w where w.above = any(%(scope)s::text[])))
+    and (%(node)s::text is null or h.place in (select w.place from place_within as w where w.above = %(node)s))
 order by r.recent - r.before / 4 desc, m.code limit %(limit)s;
 
 -- name: stopped
@@ -162,8 +162,8 @@ select m.code as point, m.name_zh, m.name_en, h.place, p.name_zh as place_zh, p.
 from rise_figure as r join metering_point as m on m.id = r.point_id
 join point_position as h on h.point = m.code and h.valid_to = 'infinity' and h.role not in ('check', 'virtual') join place as p on p.code = h.place
 where r.recent = 0 and r.before > 0 and r.recent_s * 1000 >= %(share)s::bigint * 7 * 86400 and r.before_s * 1000 >= %(share)s::bigint * 28 * 86400
-    and in_scope(h.place, %(scope)s::text[])
-    and (%(node)s::text is null or exists (select from place_within as w where w.place = h.place and w.above = %(node)s))
+    and (%(scope)s::text[] is null or h.place in (select w.place from place_within as w where w.above = any(%(scope)s::text[])))
+    and (%(node)s::text is null or h.place in (select w.place from place_within as w where w.above = %(node)s))
 order by r.before desc, m.code limit %(limit)s;
 
 -- name: put_shapes

@@ -134,14 +134,14 @@ class _Reporting:
 def _on_the_line(conn: Connection, view: DeviceView) -> dict[str, Any]:
     """What the newest health message of its gateway says of the device and its line."""
     gateway = _gateway(conn, view.gateway)
-    lines = [reported_line(line) for line in ((gateway.health or {}).get("lines") or ())] if gateway else []
-    line = next((one for one in lines if one is not None and one.id == view.line), None)
-    told = None if line is None else next((one for one in line.devices or () if one.id == view.code), None)
+    said = ((gateway.health or {}).get("lines") or ()) if gateway else ()
+    line: dict[str, Any] = next((one for one in said if one.get("id") == view.line), {})
+    known = reported_line(line)
     return {
         "gateway_state": gateway.state if gateway else None,
-        "line_state": line.state if line else None,
-        "set_aside": line is not None and view.code in line.quarantined,
-        "told": told,
+        "line_state": line.get("state"),
+        "set_aside": view.code in (line.get("quarantined") or ()),
+        "told": None if known is None else next((one for one in known.devices or () if one.id == view.code), None),
         "told_ms": (gateway.health or {}).get("at_ms") if gateway else None,
     }
 

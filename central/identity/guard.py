@@ -76,7 +76,9 @@ def identify(request: Request, sent_csrf: str) -> Principal:
     """Who is behind the request; raise NotSignedIn, or Refused when the CSRF token is wrong."""
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return _token_principal(request, bearer.strip())
+        program = _token_principal(request, bearer.strip())
+        request.state.principal = program  # pages are rendered for programs too
+        return program
     secret = cookies.session_secret(request)
     principal = session_principal(request, secret)
     if principal is None:

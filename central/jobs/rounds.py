@@ -32,17 +32,20 @@ _PURGE_EVERY_S = 3600.0
 _GAPS_EVERY_S = 5.0
 
 
-def lead_rounds(central: Central, client_id: str, stop: threading.Event, still_leader: Callable[[], None]) -> None:
-    """Work until `stop`; raises DatabaseError when the leadership is lost."""
+def lead_rounds(central: Central, owner: Pool, client_id: str, stop: threading.Event, still_leader: Callable[[], None]) -> None:
+    """Work until `stop`; raises DatabaseError when the leadership is lost.
+
+    `owner`: a connection of the tables' owner, for storage only: it removes readings, locks them and drops chunks, which no database role may do.
+    """
     session = Session(central.settings.broker, client_id, fleet_filters(), window=500)
     session.start()
     try:
-        _rounds(central, Listener(session), stop, still_leader)
+        _rounds(central, owner, Listener(session), stop, still_leader)
     finally:
         session.stop()
 
 
-def _rounds(central: Central, listener: Listener, stop: threading.Event, still_leader: Callable[[], None]) -> None:
+def _rounds(central: Central, owner: Pool, listener: Listener, stop: threading.Event, still_leader: Callable[[], None]) -> None:
     replayed_plan = 0
     storage = StorageRounds(central.settings.storage, central.clock)
     iot = IotRounds(central.settings.iot.keep_report_days, central.clock)
@@ -66,7 +69,7 @@ def _rounds(central: Central, listener: Listener, stop: threading.Event, still_l
             if time.monotonic() - purged_at >= _PURGE_EVERY_S:
                 purged_at = time.monotonic()
                 purge(central.pool, central.settings.jobs)
-            storage.turn(central.pool)
+            storage.turn(owner)
         except (DatabaseError, PoolBusy) as error:
             log.warning("a round of the leader failed, next one follows: %s", error)
             stop.wait(_WAIT_S)

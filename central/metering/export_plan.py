@@ -1,12 +1,14 @@
 """The registry as a site plan that imports without a change: what stands now, whatever the console has changed since the last plan.
 
-Comments of the file that was imported are not in it, and neither is its `rehearsal` section, which no registry knows.
+Comments of the file that was imported are not in it, and neither is its `rehearsal` section, which no registry knows. `installed` is written for
+what began at a local midnight, as a plan's day does; what began during a day began with an import or a replacement.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from central.db.pool import Connection
@@ -14,7 +16,7 @@ from central.db.statements import load_statements, rows
 from central.metering.registry import KINDS, PLACE_FACTS, Kind, Row, Stay
 from protocol.errors import NotFound
 from protocol.plan_text import plan_text
-from protocol.site_plan import SitePlan
+from protocol.site_plan import Site, SitePlan
 
 _SQL = load_statements("central.metering")
 
@@ -25,7 +27,8 @@ def export_site_plan(conn: Connection) -> str:
     if site is None:
         raise NotFound("there is no site plan yet; import one first")
     present = {kind: _present(conn, kind) for kind in KINDS}
-    stays = {stay.device: stay for stay in rows(conn, _SQL["present_stays"], Stay)}
+    days = dict(conn.execute(_SQL["installed_days"], {"zone": Site.model_validate(site[0]).timezone}).fetchall())
+    stays = {stay.device: replace(stay, installed=days.get(stay.device)) for stay in rows(conn, _SQL["present_stays"], Stay)}
     points = {row["code"]: row for row in present["point"]}
     cards = {row["device"]: row for row in present["reporter"]}
     devices: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
@@ -68,7 +71,7 @@ def _device(row: Row, stay: Stay | None, points: Mapping[str, Row]) -> dict[str,
     role = None if point["role"] == "sub" else point["role"]
     at = None if stay.point == row["code"] else stay.point
     tree = {"role": role, "upstream": point["upstream"], "item": point["item"]}
-    return device | {"point": at, "ct": stay.ct, "pt": stay.pt, **tree, "max_per_hour": stay.max_per_hour}
+    return device | {"point": at, "ct": stay.ct, "pt": stay.pt, **tree, "max_per_hour": stay.max_per_hour, "installed": stay.installed}
 
 
 def _reporting(row: Row, card: Row, stay: Stay | None, points: Mapping[str, Row]) -> dict[str, Any]:

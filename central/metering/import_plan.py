@@ -17,6 +17,7 @@ from central.db.pool import Connection
 from central.db.statements import load_statements, number, rows, run
 from central.fleet.desired import refresh_documents
 from central.metering.drift import Edit, drift_problems, edits
+from central.metering.installed import Stood, installed_problems, load_stood, newly_installed
 from central.metering.meters import Models, shipped_models
 from central.metering.model import Change, PlanDiff, PlanRow
 from central.metering.plan_facts import code_problems, item_fits, write_place_facts, write_point_items
@@ -41,8 +42,8 @@ def import_site_plan(conn: Connection, text: str, name: str, actor: str, preview
     at the console is refused.
     """
     known = shipped_models() if models is None else models
-    noted = edits(conn)
-    plan = parse_yaml(text, name, _ADAPTER, partial(_problems, known=known, noted=noted))
+    noted, stood = edits(conn), load_stood(conn)
+    plan = parse_yaml(text, name, _ADAPTER, partial(_problems, known=known, noted=noted, stood=stood))
     with conn.transaction():
         run(conn, _SQL["lock_registry"])
         if edits(conn) != noted:
@@ -50,7 +51,7 @@ def import_site_plan(conn: Connection, text: str, name: str, actor: str, preview
         registered = {kind: _present(conn, kind) for kind in KINDS}
         found = differences(registered, planned(plan, known))
         virtual = {point.id for point in plan.virtual_points} | {code for code, row in registered["point"].items() if row["role"] == "virtual"}
-        present, wanted = rows(conn, _SQL["present_stays"], Stay), planned_stays(plan, known)
+        present, wanted = rows(conn, _SQL["present_stays"], Stay), newly_installed(planned_stays(plan, known), stood)
         ended, begun = moves(present, wanted)
         corrected = corrections(present, wanted)
         diff = _summary(found, virtual, (ended, begun, corrected), len(wanted), preview)
@@ -58,7 +59,7 @@ def import_site_plan(conn: Connection, text: str, name: str, actor: str, preview
             return diff
         for difference in found:
             _write(conn, difference, plan, name, actor)
-        _move(conn, ended, begun)
+        _move(conn, ended, begun, plan.site.timezone)
         _correct(conn, [after for _, after in corrected], known)
         kept = _remember(conn, text, name, actor, diff, plan.site)
         refresh_documents(conn)  # they carry the site's time zone
@@ -66,7 +67,7 @@ def import_site_plan(conn: Connection, text: str, name: str, actor: str, preview
         return kept
 
 
-def _problems(plan: SitePlan, known: Models, noted: Mapping[str, Sequence[Edit]]) -> Iterator[Problem]:
+def _problems(plan: SitePlan, known: Models, noted: Mapping[str, Sequence[Edit]], stood: Stood) -> Iterator[Problem]:
     """What only central can know: profiles that do not exist, two devices that stand at one point, what was changed since the plan was written."""
     yield from problems(plan)
     yield from medium_problems(plan, {key: model.kind for key, model in known.items()})
@@ -74,6 +75,8 @@ def _problems(plan: SitePlan, known: Models, noted: Mapping[str, Sequence[Edit]]
     yield from code_problems(plan)
     if not _is_zone(plan.site.timezone):
         yield ("site", "timezone"), f"{plan.site.timezone!r} is no time zone; expected a name such as Asia/Shanghai"
+    else:
+        yield from installed_problems(plan, stood)
     stands: dict[str, str] = {}
     for path, device in plan.placed():
         if device.profile not in known:
@@ -106,7 +109,7 @@ def _summary(found: Sequence[Difference], virtual: Collection[str], stays: _Stay
     replaced = {stay.point for stay in ended} & {stay.point for stay in begun}
     told += [PlanRow("installation", stay.point, Change.UPDATED, _stay_fields(stay, ended)) for stay in begun if stay.point in replaced]
     told += [PlanRow("installation", after.point, Change.UPDATED, _changed(before, after, _STAY_FACTS)) for before, after in corrected]
-    told += [PlanRow("installation", stay.point, Change.CREATED) for stay in begun if stay.point not in replaced]
+    told += [PlanRow("installation", stay.point, Change.CREATED, _since(stay)) for stay in begun if stay.point not in replaced]
     told += [PlanRow("installation", stay.point, Change.REMOVED) for stay in ended if stay.point not in replaced]
     alike = sum(difference.unchanged for difference in found if difference.kind not in ("point", "reporter"))
     unchanged = alike + total - len(begun) - len(corrected)
@@ -141,6 +144,10 @@ def _stay_fields(stay: Stay, ended: Sequence[Stay]) -> dict[str, tuple[object, o
     return _changed(next(one for one in ended if one.point == stay.point), stay, ("device", "ct", "pt"))
 
 
+def _since(stay: Stay) -> dict[str, tuple[object, object]]:
+    return {} if stay.installed is None else {"installed": (None, stay.installed.isoformat())}
+
+
 def _changed(before: Stay, after: Stay, names: Sequence[str]) -> dict[str, tuple[object, object]]:
     return {name: (getattr(before, name), getattr(after, name)) for name in names if getattr(before, name) != getattr(after, name)}
 
@@ -160,9 +167,9 @@ def _write(conn: Connection, difference: Difference, plan: SitePlan, name: str, 
         run(conn, _SQL[f"remove_{difference.kind}"], keys=list(difference.remove))
 
 
-def _move(conn: Connection, ended: Sequence[Stay], begun: Sequence[Stay]) -> None:
+def _move(conn: Connection, ended: Sequence[Stay], begun: Sequence[Stay], zone: str) -> None:
     run(conn, _SQL["end_stays"], devices=[stay.device for stay in ended])
-    run(conn, _SQL["begin_stays"], rows=_stay_rows(begun))
+    run(conn, _SQL["begin_stays"], rows=_stay_rows(begun), zone=zone)
     if ended:
         note_dirty(conn, [stay.point for stay in ended], datetime.now(UTC) - _JUST_NOW, None, "plan: another installation")
 

@@ -43,6 +43,16 @@ select summary -> 'site' from site_plan order by version desc limit 1;
 -- name: present_stays
 select device, point, ct, pt, register, rollover, max_per_hour from installation where removed_at is null;
 
+-- name: began
+select device, array_agg((extract(epoch from installed_at) * 1000)::bigint order by installed_at) from installation group by device;
+
+-- name: occupied_until
+select point, (extract(epoch from max(coalesce(removed_at, now()))) * 1000)::bigint from installation group by point;
+
+-- name: installed_days
+select device, (installed_at at time zone %(zone)s)::date from installation
+where removed_at is null and (installed_at at time zone %(zone)s)::time = '00:00';
+
 -- name: write_place
 insert into place (code, parent, kind, name_zh, name_en, position)
 select code, parent, kind, name_zh, name_en, position
@@ -194,8 +204,9 @@ returning i.point as code;
 
 -- name: begin_stays
 insert into installation (point, device, ct, pt, register, rollover, max_per_hour, installed_at)
-select point, device, ct, pt, register, rollover, max_per_hour, clock_timestamp()
-from jsonb_to_recordset(%(rows)s::jsonb) as r (point text, device text, ct integer, pt integer, register text, rollover bigint, max_per_hour bigint);
+select point, device, ct, pt, register, rollover, max_per_hour, coalesce(installed::timestamp at time zone %(zone)s, clock_timestamp())
+from jsonb_to_recordset(%(rows)s::jsonb) as r (point text, device text, ct integer, pt integer, register text, rollover bigint, max_per_hour bigint,
+    installed date);
 
 -- name: correct_stays
 update installation as i set register = r.register, rollover = r.rollover, max_per_hour = r.max_per_hour
@@ -223,16 +234,27 @@ select p.code, p.parent, p.kind, p.name_zh, p.name_en, coalesce(c.devices, 0) as
 from shown as p left join counted as c on c.above = p.code
 order by p.position;
 
+-- name: tops
+-- The topmost places of what may be seen, without what stands in them: every page about a place asks.
+select p.code from place as p
+where p.removed_at is null and case when %(scope)s::text[] is null then p.parent is null else p.code = any(%(scope)s::text[])
+        and not exists (select from place_within as w where w.place = p.code and w.above <> w.place and w.above = any(%(scope)s::text[])) end
+order by p.position;
+
 -- name: ancestors
 with way as (
     select p.*, (select count(*) from place_within as u where u.place = p.code) as depth
     from place_within as w join place as p on p.code = w.above
     where w.place = %(place)s and in_scope(p.code, %(scope)s::text[])
+), standing as materialized (
+    select place, count(*)::integer as devices from device where removed_at is null group by place
+), counted as (
+    select w.above, sum(s.devices)::integer as devices from place_within as w join standing as s on s.place = w.place
+    where w.above in (select code from way) group by w.above
 )
-select p.code, p.parent, p.kind, p.name_zh, p.name_en,
-    (select count(*)::integer from place_within as w join device as d on d.place = w.place and d.removed_at is null where w.above = p.code) as device_count,
+select p.code, p.parent, p.kind, p.name_zh, p.name_en, coalesce(c.devices, 0) as device_count,
     (select count(*)::integer from place as k where k.parent = p.code and k.removed_at is null) as child_count
-from way as p order by p.depth;
+from way as p left join counted as c on c.above = p.code order by p.depth;
 
 -- name: device_rows
 with recursive below (code) as (

@@ -6,7 +6,8 @@ Rows are dictionaries because seven tables are compared in one way; their keys a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 
 from central.metering.meters import Model
@@ -129,7 +130,10 @@ def _points(plan: SitePlan, models: Mapping[str, Model]) -> Iterator[tuple[str, 
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """A device standing at a point now, or to stand there. The first four make it; the others are facts about it that may be put right."""
+    """A device standing at a point now, or to stand there. The first four make it; the others are facts about it that may be put right.
+
+    `installed`: the local day at whose midnight it is to begin, None for now; no fact of a stay that has begun.
+    """
 
     device: str
     point: str
@@ -138,6 +142,7 @@ class Stay:
     register: str | None = None
     rollover: int | None = None
     max_per_hour: int | None = None
+    installed: date | None = field(default=None, compare=False)
 
     @property
     def key(self) -> tuple[str, str, int, int]:
@@ -148,7 +153,7 @@ class Stay:
 def planned_stays(plan: SitePlan, models: Mapping[str, Model]) -> list[Stay]:
     """Who stands where according to the plan, and what counts there."""
     return [
-        Stay(device.id, device.stands_at, device.ct, device.pt, model.register, model.rollover, device.max_per_hour)
+        Stay(device.id, device.stands_at, device.ct, device.pt, model.register, model.rollover, device.max_per_hour, device.installed)
         for _, device in plan.placed()
         for model in (models[device.profile],)
     ]

@@ -18,6 +18,11 @@ def children(conn: Connection, place: str | None, scope: Scope = None) -> list[P
     return rows(conn, _SQL["children"], PlaceNode, place=place, scope=scope)
 
 
+def tops(conn: Connection, scope: Scope = None) -> list[str]:
+    """Codes of the topmost places of what may be seen, in the plan's order."""
+    return [row[0] for row in conn.execute(_SQL["tops"], {"scope": scope})]
+
+
 def ancestors(conn: Connection, place: str, scope: Scope = None) -> list[PlaceNode]:
     """The way from the root of what may be seen to the place, both included; empty if there is no such place or it may not be seen."""
     return rows(conn, _SQL["ancestors"], PlaceNode, place=place, scope=scope)

@@ -50,14 +50,16 @@ def changes_of_places(conn: Connection, period: Span, places: Sequence[str], med
     base = place_figures(conn, period.part(paired.base_first, paired.base_last), places, medium)
     asked: dict[str, object] = {"places": list(places), "medium": medium, "least_percent": _LEAST_PERCENT}
     months = month_pairs(paired)
+    pairs = len(paired.pairs)
     if months and len(paired.pairs) > 62:
+        pairs = len(months)
         columns = {"months": [month for month, _ in months], "bases": [month for _, month in months]}
         found = fetch(conn, "common_place_months", {**asked, **columns})
     else:
         found = fetch(conn, "common_place_days", {**asked, "days": [day for day, _ in paired.pairs], "bases": [day for _, day in paired.pairs]})
     common = {row[0]: row[1:] for row in found}
     unit: Unit = "month" if months and len(paired.pairs) > 62 else "day"
-    return {place: change(now.get(place, NOTHING), base.get(place, NOTHING), common.get(place), unit) for place in places}
+    return {place: change(now.get(place, NOTHING), base.get(place, NOTHING), common.get(place), unit, pairs) for place in places}
 
 
 def place_figures(conn: Connection, period: Span, places: Sequence[str], medium: Medium) -> dict[str, Figure]:
@@ -73,14 +75,18 @@ def place_sums(conn: Connection, period: Span, places: Sequence[str], medium: Me
     return fetch(conn, "sums_of_places", {**asked, "places": list(places), "medium": medium})
 
 
-def change(now: Figure, base: Figure, common: tuple[Any, ...] | None, unit: Unit) -> Change:
-    """The change of a figure against another one. `common`: (value, base, how many parts) of what is known in both."""
+def change(now: Figure, base: Figure, common: tuple[Any, ...] | None, unit: Unit, pairs: int = 0) -> Change:
+    """The change of a figure against another one. `common`: (value, base, how many parts) of what is known in both; `pairs`: how many there could be,
+    where the coverage of the figures does not know of days without a row.
+    """
     value, before, count = common or (0, 0, 0)
     reason = None
     if min(now.coverage, base.coverage) < LEAST_COVERAGE or now.value is None or base.value is None:
         reason = Reason.COVERAGE
     elif not count:
         reason = Reason.NO_COMMON
+    elif count < LEAST_COVERAGE * pairs:
+        reason = Reason.COVERAGE
     elif before <= 0:
         reason = Reason.ZERO
     permille = half_up(Fraction(value - before, before) * 1000) if reason is None else None

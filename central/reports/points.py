@@ -14,7 +14,7 @@ from central.reports.pairing import pair
 from central.reports.place import facts_on, get_place, per_m2, per_person
 from central.reports.span import Span
 from central.reports.sums import Sum, counting, sums
-from central.reports.weigh import by_point
+from central.reports.weigh import Counting, Share, by_point
 
 _SQL = load_statements("central.reports")
 MAX_PAGE = 500
@@ -89,7 +89,7 @@ def by_points(
         codes = [code for code in codes if code in points and (points[code].item or "").startswith(item)]
     ranked = _sorted(codes, found, sort, descending)
     page = ranked[offset : offset + min(limit, MAX_PAGE)]
-    changes = _changes(conn, period, node, medium, beside, {code: found[code] for code in page})
+    changes = _changes(conn, period, node, medium, beside, {code: found[code] for code in page}, list(points.values()))
     about = {one.code: one for one in rows(conn, _SQL["point_lines"], _Row, codes=page, day=period.reached)}
     facts = facts_on(conn, {one.place for one in about.values()}, period.reached)
     lines = []
@@ -123,9 +123,15 @@ def _sorted(codes: Sequence[str], found: Mapping[str, Sum], sort: Sort, descendi
     return sorted(known, key=lambda code: sign * found[code].value) + [code for code in by_code if not found[code].rows]
 
 
-def _changes(conn: Connection, period: Span, node: str, medium: Medium, beside: Beside, page: Mapping[str, Sum]) -> dict[str, Change]:
+def _changes(
+    conn: Connection, period: Span, node: str, medium: Medium, beside: Beside, page: Mapping[str, Sum], points: Sequence[Counting]
+) -> dict[str, Change]:
+    """`points`: who counts on the last day."""
     paired = pair(conn, period, beside)
     if paired is None or not page:
         return {}
-    shares = [share for share in by_point(counting(conn, period.part(period.reached, period.reached), node, medium)) if share[0] in page]
-    return changes_of_parts(conn, period, node, medium, lambda points: [one for one in by_point(points) if one[0] in page], paired, page, shares)
+
+    def shown(points: Sequence[Counting]) -> list[Share]:
+        return [share for share in by_point(points) if share[0] in page]
+
+    return changes_of_parts(conn, period, node, medium, shown, paired, page, shown(points))

@@ -46,7 +46,7 @@ from central.web.limits import build_limits
 from central.web.middleware import Frame
 from central.web.openapi import describe, operation_id
 from central.web.openapi_examples import EXAMPLES
-from central.web.pages import api, devices, gateways, home, places, preferences, quarantine, search
+from central.web.pages import api, devices, gateways, home, meter_work, places, preferences, quarantine, search, switch
 from central.web.render import build_renderer
 from central.web.static_files import mount_static
 from firmware_profiles.loader import load_profiles
@@ -90,6 +90,8 @@ _ROUTERS: tuple[Callable[[Central], APIRouter], ...] = (
 )
 _ROUTERS_WITH_PROFILES: tuple[Callable[[Central, Mapping[str, AnyProfile]], APIRouter], ...] = (
     devices.router,
+    meter_work.router,
+    switch.router,
     completeness_routes.router,
     control_routes.router,
 )

@@ -32,16 +32,14 @@ class AskedCurve:
     look: str
 
 
-def curve_context(
-    conn: Connection, now: float, site: Site, device: DeviceView, profile: AnyProfile | None, asked: AskedCurve
-) -> dict[str, Any]:
+def curve_context(conn: Connection, now: float, site: Site, device: DeviceView, profile: AnyProfile | None, asked: AskedCurve) -> dict[str, Any]:
     """What `curve.html` needs."""
     today = local(now, site.zone).date()
     shown_day = max(_FIRST_DAY, min(asked.day or today, today))
     choices = sorted((code for code in device.quantities if code in QUANTITIES), key=quantity_order)
     code = choose_quantity(choices, asked.quantity)
     context: dict[str, Any] = {"day": shown_day, "today": today, "choices": choices, "quantity": None, "points": [], "one_day": timedelta(days=1)}
-    context["look"] = asked.look
+    context["shown_as"] = asked.look
     if code is None:
         return context
     quantity, period = QUANTITIES[code], period_s(profile, device.poll_s, code)

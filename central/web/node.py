@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from central.db.pool import Connection
 from central.identity.guard import Principal
 from central.metering.model import PlaceNode
-from central.metering.tree import ancestors, children
+from central.metering.tree import ancestors, children, tops
 from protocol.errors import NotFound
 
 
@@ -42,12 +42,13 @@ class Node:
 
 def node_context(conn: Connection, principal: Principal, code: str) -> Node:
     """The node an address asks for; empty: all the asker may see. Raises NotFound for what lies outside the asker's scope or does not exist."""
-    tops = children(conn, None, principal.scope)
-    if not code and len(tops) != 1:
-        return Node("", "", "", "", sum(top.device_count for top in tops), (), tuple(tops), tuple(top.code for top in tops), len(tops))
-    wanted = code or tops[0].code
+    topmost = tops(conn, principal.scope)
+    if not code and len(topmost) != 1:
+        below = tuple(children(conn, None, principal.scope))
+        return Node("", "", "", "", sum(top.device_count for top in below), (), below, tuple(topmost), len(topmost))
+    wanted = code or topmost[0]
     way = tuple(ancestors(conn, wanted, principal.scope))
     if not way:
         raise NotFound(f"there is no place {code!r} that this account may see; search for it or start from the overview")
     end = way[-1]
-    return Node(end.code, end.kind, end.name_zh, end.name_en, end.device_count, way, tuple(children(conn, wanted)), (wanted,), len(tops))
+    return Node(end.code, end.kind, end.name_zh, end.name_en, end.device_count, way, tuple(children(conn, wanted)), (wanted,), len(topmost))

@@ -76,6 +76,7 @@ def _wellness(conn: Connection, code: str, now: float, translate: Callable[[str]
     until = datetime.fromtimestamp(now, UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     since = until - timedelta(days=7)
     hours = line_hours(conn, code, since, until)
+    since = max(since, min((hour.hour for hour in hours), default=since))  # a box of yesterday has no empty week before it
     suspects = {one.device for line in found.suspects.values() for one in line}
     told = [(line, device) for line in found.told for device in line.devices or ()]
     devices = [_LineDevice(line.id, device, device.id in line.quarantined, device.id in suspects) for line, device in told]

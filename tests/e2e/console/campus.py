@@ -137,9 +137,7 @@ def _reporting(n: int, code: str) -> dict[str, object]:
 def _enter_tariffs(conn: Connection, today: date) -> None:
     since = today - timedelta(days=DAYS + 10)
     put_tariff(conn, ZONE.key, "electricity", since, _TARIFF, "seed")
-    flat = {"from": "00:00", "to": "24:00", "rate": "flat"}
-    body = {"source": "waterworks", "prices": {"flat": 38_000}, "plans": [{**_TARIFF["plans"][0], "periods": [flat]}]}
-    put_tariff(conn, ZONE.key, "water", since, body, "seed")
+    put_tariff(conn, ZONE.key, "water", since, {**_TARIFF, "source": "waterworks", "prices": {"peak": 38_000, "valley": 38_000}}, "seed")
     conn.execute("delete from dirty")  # the day rows are as they shall be; nobody computes them again from readings that never were
 
 
@@ -151,6 +149,14 @@ def _write_fleet(conn: Connection) -> None:
         "update device_status set last_measured_at = now() - interval '20 hours' where device in (select code from device where gateway = %s)", [DOWN]
     )
     conn.execute("update device_status set last_measured_at = now() - interval '6 days' where device = %s", [SILENT])
+    conn.execute(
+        "update gateway_status as s set reported = jsonb_build_object('documents', jsonb_build_object('lines', jsonb_build_object('version', d.version)))"
+        " from desired_document as d where d.gateway = s.gateway and d.document = 'lines'"
+    )
+    conn.execute(
+        "insert into batch select 'gw-01', 1, 1, n, now() - n * interval '1 minute', 'stored', 120, 0 from generate_series(1, 30) as n"
+    )
+    conn.execute("insert into ack_cursor (gateway, generation, epoch, received) values ('gw-01', 1, 1, '{[1,31)}')")
     conn.execute(
         "insert into line_hour (gateway, line, hour, exchanges, timeouts, checksum_errors, useful_bytes, busy_ms, seconds)"
         " select l.gateway, l.code, h, 2400, 20 + extract(hour from h)::int, 2, 60000, 900000, 3600"
@@ -187,7 +193,7 @@ def _write_curve(conn: Connection) -> None:
 def _write_reports(conn: Connection, today: date) -> None:
     """What meters with IoT cards said of themselves: one battery that ends soon, one fault."""
     for n, (device,) in enumerate(conn.execute("select device from iot_meter order by device").fetchall()):
-        state = {"battery_voltage": 3600 - 20 * n, "signal_rsrp": -85_000 - 4_000 * n, "valve_state": 1, "leak": int(n == 2)}
+        state = {"battery_voltage": 3600 - (4 * (DAYS - 1) if n == 0 else 0), "signal_rsrp": -85_000 - 4_000 * n, "valve_state": 1, "leak": int(n == 2)}
         conn.execute(
             "insert into iot_state (device, last_report_at, measured_at, state, firmware, reports) values"
             " (%s, now() - %s * interval '1 hour', now() - %s * interval '1 hour', %s, '1.2', 70)",

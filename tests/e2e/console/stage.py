@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from central.batches.work import work_batches
 from central.context import Central
@@ -53,7 +54,7 @@ class Stage:
 
     url: str
     dsn: str
-    central: Central
+    app: FastAPI
     clock: Clock
 
     def session(self, name: str, factor: bool = True) -> str:
@@ -81,8 +82,9 @@ def open_stage() -> Iterator[Stage]:
         with connect(dsn) as conn:
             add_account(conn, CHIEF, PASSWORD, Role.ADMIN, time.time())
             add_account(conn, VIEWER, PASSWORD, Role.VIEWER, time.time())
-        with _served(central) as url, _working(central):
-            yield Stage(url, dsn, central, clock)
+        app = create_app(central)
+        with _served(app) as url, _working(central):
+            yield Stage(url, dsn, app, clock)
 
 
 @contextmanager
@@ -103,8 +105,8 @@ def _database() -> Iterator[str]:
 
 
 @contextmanager
-def _served(central: Central) -> Iterator[str]:
-    config = uvicorn.Config(create_app(central), port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+def _served(app: FastAPI) -> Iterator[str]:
+    config = uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="web", daemon=True)
     thread.start()

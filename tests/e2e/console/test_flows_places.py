@@ -58,10 +58,12 @@ def test_a_year_is_drilled_into_by_a_click_on_a_bar_and_back_restores_it(browse)
     page = browse("/places/lab", language="zh_CN")
     page.locator('.pages a[data-node-link="/electricity"]').click()
     page.locator("#range-year").click()
+    expect(page.locator("#range-year")).to_have_attribute("aria-current", "true")
     plot = page.locator("#course .plot")
     expect(plot.locator("canvas").first).to_be_visible()
     year = page.url
     month = int(time.strftime("%m", time.gmtime(time.time() + 8 * 3600))) - 1
+    plot.scroll_into_view_if_needed()
     at = plot.evaluate(PLOT_BAR, month)
     page.mouse.click(at["x"], at["y"])
 
@@ -160,7 +162,7 @@ def test_language_and_theme_are_switched_and_kept(browse):
     expect(page.locator("html")).to_have_attribute("lang", "zh-CN")
     assert page.url.endswith("/gateways")
 
-    background = "getComputedStyle(document.body).backgroundColor"
+    background = "getComputedStyle(document.querySelector('.topbar')).backgroundColor"
     light = page.evaluate(background)
     page.locator("#theme").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")

@@ -151,6 +151,16 @@ def test_changes_are_made_of_what_is_known_in_both_periods(campus, days):
     assert found["b4"].change is None
 
 
+@pytest.mark.parametrize("many", [2_000_000, 0], ids=["by its points", "by the places' own sums"])
+def test_days_that_nobody_has_a_row_of_make_no_percentage(campus, days, monkeypatch, many):
+    monkeypatch.setattr(areas, "_MANY", many)
+    found = {line.code: line for line in by_area(campus, days("2025-06-02", "2025-06-05"), "campus", E, "previous").parts}
+
+    change = found["b1"].change
+    assert change.base.value == 3 * 240 * KWH, "nothing was read on the first of the four days before"
+    assert (change.change_permille, change.reason) == (None, Reason.COVERAGE)
+
+
 def test_water_has_figures_of_its_own(campus, days):
     found = by_area(campus, days("2025-06-01"), "campus", "water")
 

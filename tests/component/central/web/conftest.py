@@ -17,7 +17,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from central.context import Central
+from central.db.grants import DatabaseRole
 from central.db.pool import Connection, Pool, connect, open_pool
+from central.db.roles import as_role
 from central.identity.accounts import add_account
 from central.identity.permissions import Role
 from central.identity.secret import digest
@@ -63,7 +65,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Web:
-    """The application, served, and what stands behind it."""
+    """The application, served by its database role, and what stands behind it. `pool`: of the owner, for tests."""
 
     url: str
     app: FastAPI
@@ -75,10 +77,10 @@ class Web:
 @contextmanager
 def _served(dsn: str, public_url: str = "http://127.0.0.1:8080", identity: IdentitySettings | None = None) -> Iterator[Web]:
     """The application on a database, answering on a port of its own."""
-    clock = Clock()
-    with tempfile.TemporaryDirectory() as data, open_pool(dsn, max_size=8) as pool:
+    clock, served = Clock(), as_role(dsn, DatabaseRole.WEB)
+    with tempfile.TemporaryDirectory() as data, open_pool(dsn, max_size=4) as pool, open_pool(served, max_size=8) as web_pool:
         settings = Settings(data_dir=Path(data), web=WebSettings(public_url=public_url), identity=identity or IdentitySettings())
-        central = Central(settings, pool, clock, dsn)
+        central = Central(settings, web_pool, clock, served)
         app = create_app(central)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1))
         thread = threading.Thread(target=server.run, daemon=True)

@@ -125,7 +125,7 @@ def test_device_page_shows_registers_of_its_stays_and_who_replaced_it(browser: B
             "select 'replace-1', '', point, device, device, id, now(), now(), '{}', '{}', array['ab'], "
             "'Wang <b>', 'display dark', 'x', '{}', '{}' from installation where device = 'm1'"
         )
-    text = browser("viewer").get("/devices/m1").text
+    text = browser("viewer").get("/devices/m1?tab=history").text
     for fact in ("Opening register", "12.300\u202fkWh", "stands there", "Wang &lt;b&gt;", "display dark", 'href="/api/v1/attachments/ab"'):
         assert fact in text, fact
 
