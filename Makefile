@@ -13,10 +13,13 @@ help: ## show this list
 
 demo: ## a whole campus on this machine: make demo [SITE=plan.yaml] [PORT=8080] [DATA=demo-data]
 	@$(PYTHON) scripts/setup.py demo
-	@exec $(PY) -m provisioning rehearse --site $(SITE) --data $(DATA) $(if $(PORT),--port $(PORT))
+	@exec $(PY) -m provisioning rehearse --site $(SITE) --data $(DATA) --history-days 35 $(if $(PORT),--port $(PORT))
+
+# one process a core; a file's tests stay together, because they share its database
+SPREAD := -n auto --maxprocesses 4 --dist loadfile
 
 check: lint ## format, lint, strict types, unit tests
-	$(PY) -m pytest tests/unit
+	$(PY) -m pytest tests/unit $(SPREAD)
 
 lint: ## format, lint, strict types
 	@$(PYTHON) scripts/setup.py check
@@ -27,7 +30,8 @@ lint: ## format, lint, strict types
 
 test: ## every test: unit, component, end to end
 	@$(PYTHON) scripts/setup.py test
-	$(PY) -m pytest
+	$(PY) -m pytest tests/unit tests/component $(SPREAD)
+	$(PY) -m pytest tests/e2e
 
 TIMESCALE_TESTS := $(addprefix tests/component/central/,db ingest consumption storage metering)
 test-timescale: ## the database tests on a real TimescaleDB in a chroot (root; built once, some minutes); elsewhere it says why not

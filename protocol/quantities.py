@@ -261,3 +261,4 @@ def _others() -> list[Quantity]:
 
 
 QUANTITIES: MappingProxyType[str, Quantity] = MappingProxyType({q.code: q for q in (*_energies(), *_electrical(), *_prepaid(), *_others())})
+COUNTING = ("energy_active_forward", "energy_active_total", "water_volume")  # the first of these that a model has is the register that counts

@@ -17,6 +17,7 @@ from provisioning.profiles.command import add_profile
 from provisioning.sniff.command import add_sniff
 
 _SITES = Path(__file__).parent / "sites"
+_MAX_DAYS = 400
 _EPILOG = "Exit status: 0 done, 1 something is wrong (said on standard error), 2 the command line is wrong."
 
 
@@ -69,6 +70,8 @@ def _add_rehearse(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     rehearse.add_argument("--port", type=_port, help="port of the web page (default: 8080, or the next free one)")
     rehearse.add_argument("--gateways", type=_positive, metavar="N", help="start only the first N gateways' agents and lines")
     rehearse.add_argument("--reports-every", type=_positive, default=60, metavar="S", help="pace of meters that report by themselves (default: 60)")
+    past = "days of made-up past that a fresh data folder gets, so that its pages are full at once (default: none)"
+    rehearse.add_argument("--history-days", type=_days, default=0, metavar="N", help=past)
     rehearse.add_argument("--unattended", action="store_true", help="print machine-readable lines (JSON) for scripts beside the progress")
     rehearse.set_defaults(run=_rehearse)
 
@@ -76,7 +79,8 @@ def _add_rehearse(commands: argparse._SubParsersAction[argparse.ArgumentParser])
 def _rehearse(chosen: argparse.Namespace) -> int:
     from provisioning.rehearse.supervisor import Options, rehearse
 
-    options = Options(chosen.site, chosen.data or _default_data(), chosen.host, chosen.port, chosen.gateways, chosen.unattended, chosen.reports_every)
+    where = (chosen.site, chosen.data or _default_data(), chosen.host, chosen.port)
+    options = Options(*where, chosen.gateways, chosen.unattended, chosen.reports_every, chosen.history_days)
     return rehearse(options, sys.stdout)
 
 
@@ -141,6 +145,12 @@ def _read(path: Path) -> str:
 
 def _print_json(document: object) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+def _days(text: str) -> int:
+    if not text.isdigit() or int(text) > _MAX_DAYS:
+        raise argparse.ArgumentTypeError(f"expected a number of days from 0 to {_MAX_DAYS}, got {text!r}")
+    return int(text)
 
 
 def _port(text: str) -> int:

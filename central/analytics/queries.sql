@@ -324,6 +324,10 @@ select distinct split_part(d.profile, '/', 1) from device as d where d.kind = 'w
 -- name: round_done
 select max(done_on) from analytics_round;
 
+-- name: ready_for_first_round
+select exists (select from consumption_day where day < %(day)s)
+    and not exists (select from arrival) and not exists (select from dirty) and not exists (select from dirty_place);
+
 -- name: note_round
 insert into analytics_round (done_on) values (%(done_on)s) on conflict do nothing;
 

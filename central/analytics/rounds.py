@@ -1,4 +1,7 @@
-"""The morning round among the leader's: at 07:00, when the night's readings are in and before the plumber starts, in slices between other work."""
+"""The morning round among the leader's: at 07:00, when the night's readings are in and before the plumber starts, in slices between other work.
+
+A site's first round waits for something to look at, a computed day before today: one over nothing would put the first leak off by a day.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from central.analytics.nights import forget_nights, take_place_nights, take_poin
 from central.analytics.rises import forget_rises, points_of, put_rises
 from central.analytics.shapes import forget_shapes, put_shapes, weeks_to_put
 from central.consumption.load import site_zone
-from central.db.pool import Pool
+from central.db.pool import Connection, Pool
 from central.db.statements import load_statements, run
 
 log = logging.getLogger(__name__)
@@ -22,6 +25,7 @@ log = logging.getLogger(__name__)
 _SQL = load_statements("central.analytics")
 _HOUR = 7
 _LOOK_EVERY_S = 60.0
+_FIRST_LOOK_EVERY_S = 5.0  # between two readings there is a moment in which nothing waits to be computed
 _POINTS = 50  # of which the nights are taken together: at first start 3000 day rows, half a second
 _RISES = 250
 _BATTERIES = 20
@@ -34,6 +38,7 @@ class AnalyticsRounds:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._looked_s = float("-inf")
+        self._look_every_s = 0.0
         self._work: Iterator[str] | None = None
 
     def turn(self, pool: Pool) -> bool:
@@ -47,14 +52,22 @@ class AnalyticsRounds:
 
     def _begun(self, pool: Pool) -> Iterator[str] | None:
         now_s = self._clock()
-        if abs(now_s - self._looked_s) < _LOOK_EVERY_S:  # abs: the clock may be set back
+        if abs(now_s - self._looked_s) < self._look_every_s:  # abs: the clock may be set back
             return None
         self._looked_s = now_s
         with pool.connection() as conn:
             zone = site_zone(conn)
+            due = due_day(now_s, zone)
             row = conn.execute(_SQL["round_done"]).fetchone()
-        due = due_day(now_s, zone)
-        return None if row and row[0] is not None and row[0] >= due else morning(pool, zone, due)
+            done = row[0] if row else None
+            wanted = _ready(conn, due) if done is None else done < due
+        self._look_every_s = _LOOK_EVERY_S if wanted or done is not None else _FIRST_LOOK_EVERY_S
+        return morning(pool, zone, due) if wanted else None
+
+
+def _ready(conn: Connection, due: date) -> bool:
+    row = conn.execute(_SQL["ready_for_first_round"], {"day": due}).fetchone()
+    return bool(row and row[0])
 
 
 def due_day(now_s: float, zone: str) -> date:

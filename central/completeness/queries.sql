@@ -6,7 +6,7 @@ with wanted as (
     from unnest(%(days)s::date[], %(starts_ms)s::bigint[], %(ends_ms)s::bigint[]) as d (day, starts_ms, ends_ms)
 ), standing as (
     select d.day, i.device, max(i.register) as register
-    from days as d join installation as i on i.installed_at < d.ends and coalesce(i.removed_at, 'infinity') > d.starts
+    from days as d join installation as i on greatest(i.installed_at, i.asked_from) < d.ends and coalesce(i.removed_at, 'infinity') > d.starts
     group by d.day, i.device
 ), told as (
     select t.day, t.device, coalesce(w.quantity, t.register, s.quantity) as quantity, coalesce(w.period_s, %(default_s)s) as period_s,
@@ -40,7 +40,7 @@ with chosen as (
     select device, period_s, quantity from completeness_day
     where day = %(day)s and not settled and look_at <= to_timestamp(%(now_ms)s / 1000.0) order by device limit %(limit)s for update skip locked
 ), stays as (
-    select i.device, range_agg(tstzrange(i.installed_at, i.removed_at)
+    select i.device, range_agg(tstzrange(i.installed_at, i.removed_at) * tstzrange(i.asked_from, null)
         * tstzrange(to_timestamp(%(start_ms)s / 1000.0), to_timestamp(%(end_ms)s / 1000.0))) as stays
     from installation as i where i.device in (select device from chosen) group by i.device
 )
@@ -104,7 +104,8 @@ order by k.due - k.measured desc, d.gateway, d.line, d.position, d.code offset %
 -- name: stays
 select (extract(epoch from lower(r)) * 1000)::bigint as from_ms, (extract(epoch from upper(r)) * 1000)::bigint as to_ms
 from (
-    select unnest(range_agg(tstzrange(installed_at, removed_at) * tstzrange(to_timestamp(%(from_ms)s / 1000.0), to_timestamp(%(to_ms)s / 1000.0)))) as r
+    select unnest(range_agg(tstzrange(installed_at, removed_at) * tstzrange(asked_from, null)
+        * tstzrange(to_timestamp(%(from_ms)s / 1000.0), to_timestamp(%(to_ms)s / 1000.0)))) as r
     from installation where device = %(device)s
 ) as stay where not isempty(r) order by 1;
 

@@ -64,7 +64,7 @@ MarkManager = Annotated[Principal, Depends(require("metering.manage", About.MARK
 Code = Annotated[str, Path(max_length=64)]
 Medium = Literal["electricity", "water"]
 Instant = Annotated[int, Query(ge=0, le=253_402_300_799_000)]
-Month = Annotated[str, Path(pattern=r"^\d{4}-(0[1-9]|1[0-2])$")]
+Month = Annotated[str, Path(pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])$")]
 Reason = Annotated[str, Body(min_length=1, max_length=500)]
 
 

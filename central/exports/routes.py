@@ -71,7 +71,7 @@ def router(central: Central) -> APIRouter:
         with central.pool.connection() as conn:
             return _state(find_export(conn, principal, job))
 
-    @api.get("/{job}/file", response_class=FileResponse)
+    @api.get("/{job}/file", response_class=FileResponse, responses={200: {"content": {"application/octet-stream": {}}}})
     def download(principal: Reader, job: JobId) -> FileResponse:
         """The file; audited."""
         return send_file(central, principal, job)

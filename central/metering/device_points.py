@@ -1,4 +1,4 @@
-"""The metering points a device stands or stood at, as far as the asker may see them."""
+"""The metering points a device counts or counted for, as far as the asker may see them."""
 
 from __future__ import annotations
 
@@ -23,5 +23,8 @@ class DevicePoint:
 
 
 def device_points(conn: Connection, device: str, scope: Scope) -> list[DevicePoint]:
-    """Where it stands first, then where it stood last. A device may be in the asker's scope and a point it stood at before outside."""
+    """Where it stands first, then where it stood last; of relays and sensors, which count nothing, none.
+
+    A device may be in the asker's scope and a point it stood at before outside.
+    """
     return rows(conn, _SQL["points_of_device"], DevicePoint, device=device, scope=scope)

@@ -8,8 +8,7 @@ from functools import cache
 
 from firmware_profiles.loader import load_profiles
 from protocol.profile import AnyProfile, DeviceKind
-
-_COUNTING = ("energy_active_forward", "energy_active_total", "water_volume")  # the first a model has is the register that counts
+from protocol.quantities import COUNTING
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +31,6 @@ def shipped_models() -> Models:
 
 def _model(profile: AnyProfile) -> Model:
     items = {item.quantity: item for item in profile.items}
-    register = next((code for code in _COUNTING if code in items), None)
+    register = next((code for code in COUNTING if code in items), None)
     wraps_at = items[register].rollover() if register else None
     return Model(profile.kind, register, int(wraps_at) if wraps_at is not None else None)

@@ -203,8 +203,9 @@ where i.device = d.code and i.register is null and i.removed_at is not null
 returning i.point as code;
 
 -- name: begin_stays
-insert into installation (point, device, ct, pt, register, rollover, max_per_hour, installed_at)
-select point, device, ct, pt, register, rollover, max_per_hour, coalesce(installed::timestamp at time zone %(zone)s, clock_timestamp())
+insert into installation (point, device, ct, pt, register, rollover, max_per_hour, installed_at, asked_from)
+select point, device, ct, pt, register, rollover, max_per_hour, coalesce(installed::timestamp at time zone %(zone)s, clock_timestamp()),
+    case when installed is not null then clock_timestamp() end
 from jsonb_to_recordset(%(rows)s::jsonb) as r (point text, device text, ct integer, pt integer, register text, rollover bigint, max_per_hour bigint,
     installed date);
 
@@ -656,7 +657,7 @@ order by s.quantity, r.measured_at desc;
 -- What of the points a device has stood at the asker may see: one that stood elsewhere before shows nothing of there.
 select i.point as code, m.medium, m.name_zh, m.name_en, bool_or(i.removed_at is null) as present
 from installation as i join metering_point as m on m.code = i.point
-where i.device = %(device)s
+where i.device = %(device)s and i.register is not null
     and (%(scope)s::text[] is null or exists (
         select from point_position as h where h.point = i.point and h.valid_to = 'infinity' and in_scope(h.place, %(scope)s::text[])))
 group by i.point, m.medium, m.name_zh, m.name_en

@@ -142,7 +142,7 @@ def _devices(api: APIRouter, central: Central) -> None:
 
 
 def _plan(api: APIRouter, central: Central) -> None:
-    @api.get("/site-plan")
+    @api.get("/site-plan", response_class=Response, responses={200: {"content": {"application/yaml": {}}}})
     def get_plan(_: Planner) -> Response:
         """The registry as a plan (YAML) that imports without a change. Comments and `rehearsal` of the imported file are not in it."""
         with central.pool.connection() as conn:
@@ -227,7 +227,7 @@ def _attachments(api: APIRouter, central: Central) -> None:
         with central.pool.connection() as conn:
             return {"sha256": keep_attachment(conn, content, who.name)}
 
-    @api.get("/attachments/{sha256}")
+    @api.get("/attachments/{sha256}", response_class=Response, responses={200: {"content": {"image/*": {}}}})
     def attachment(_: Reader, sha256: str) -> Response:
         """A photo as it was sent."""
         with central.pool.connection() as conn:

@@ -21,7 +21,7 @@ def router(central: Central) -> APIRouter:
     """One route, outside /api/v1 because Prometheus looks for it there."""
     api = APIRouter(tags=["metrics"])
 
-    @api.get("/metrics")
+    @api.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     def metrics(_: Reader) -> Response:
         """Gauges and counters of site, gateways, lines and the platform, in Prometheus's text format."""
         with central.pool.connection() as conn:

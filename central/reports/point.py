@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import cast
 
 from central.consumption.compare import Comparison
 from central.consumption.comparisons import compare_point_days
+from central.consumption.days import day_of, month_of
 from central.consumption.report import Item, PointFacts, Step, missing_inputs, point_consumption, point_facts
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows
@@ -60,11 +62,20 @@ def point_series(conn: Connection, period: Span, code: str, step: Step, beside: 
 
 def point_total(conn: Connection, period: Span, point: PointFacts) -> Figure:
     """All a point used over a period."""
-    months = whole_months(period.first, period.last)
-    found = [item for first, last in loose_days(period.first, period.last) for item in _items(conn, period.part(first, last), point.code, Step.DAY)]
-    if months is not None:
-        found += _items(conn, period.part(*months), point.code, Step.MONTH)
+    found = [item for first, last, step in pieces(period) for item in _items(conn, period.part(first, last), point.code, step)]
     return total_of(found, _due_ms(conn, period, point))
+
+
+def pieces(period: Span) -> list[tuple[date, date, Step]]:
+    """The period as months that are over and whole in it, and loose days up to now. Pure."""
+    current = month_of(day_of(period.now_ms, period.zone))
+    over = min(period.last, current - timedelta(days=1))
+    found: list[tuple[date, date, Step]] = []
+    if period.first <= over:
+        months = whole_months(period.first, over)
+        found = [(first, last, Step.DAY) for first, last in loose_days(period.first, over)] + ([] if months is None else [(*months, Step.MONTH)])
+    begun = max(period.first, current)
+    return [*found, (begun, period.reached, Step.DAY)] if begun <= period.reached else found
 
 
 def total_of(items: Sequence[Item], due_ms: int) -> Figure:

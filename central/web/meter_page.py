@@ -21,6 +21,7 @@ from central.identity.guard import Principal
 from central.metering.device_events import device_events
 from central.metering.device_points import DevicePoint
 from central.metering.factors import factors
+from central.metering.freezes import FREEZES
 from central.metering.model import DeviceView, LatestValue
 from central.metering.replacement_log import replacements
 from central.metering.values import latest_values
@@ -133,7 +134,7 @@ def consumption_tab(asked: Question) -> Context:
 
 def readings_tab(asked: Question) -> Context:
     """Registers as they came, and what counts of them."""
-    context = readings(asked.conn, asked.device, asked.point, asked.view, asked.site)
+    context = readings(asked.conn, asked.device, asked.point, asked.view, asked.site, asked.now_ms)
     return context | {"verdicts": meter_words.VERDICTS, "verdict_reasons": meter_words.REASONS, "finding_words": CODES}
 
 
@@ -162,8 +163,9 @@ def may_switch(principal: Principal, device: DeviceView, profile: AnyProfile | N
 
 
 def shown_values(found: Sequence[LatestValue]) -> list[ShownValue]:
-    """Newest values in the vocabulary's order; what this version does not know is left out."""
-    known = sorted((value for value in found if value.quantity in QUANTITIES), key=lambda value: quantity_order(value.quantity))
+    """Newest values in the vocabulary's order. What this version does not know is left out, and freezes: they are of days and months, not of now."""
+    now = [value for value in found if value.quantity in QUANTITIES and value.quantity not in FREEZES]
+    known = sorted(now, key=lambda value: quantity_order(value.quantity))
     return [ShownValue(QUANTITIES[value.quantity], value, word_flags(value.quantity, value.value)) for value in known]
 
 

@@ -37,7 +37,7 @@ class ReadingLine:
 @dataclass(frozen=True, slots=True)
 class DayLine:
     """A computed day. `rise`: of the register between its first and last reading, the meter's base unit; `factor`: of the stay it lies in, None where
-    the meter was changed between; `due_s`: how long the day is.
+    the meter was changed between; `due_s`: how much of it should be known by now.
     """
 
     day: RegisterDay
@@ -51,7 +51,7 @@ class DayLine:
         return None if self.rise is None or self.factor is None else int(self.rise * self.factor)
 
 
-def readings(conn: Connection, device: DeviceView, point: DevicePoint | None, view: View, site: Site) -> dict[str, Any]:
+def readings(conn: Connection, device: DeviceView, point: DevicePoint | None, view: View, site: Site, now_ms: int) -> dict[str, Any]:
     """What `meter_readings.html` needs."""
     from_ms, to_ms = day_bounds(view.first, site.zone)[0], day_bounds(view.last, site.zone)[1]
     code = _register(device, factors(conn, device=device.code))
@@ -63,7 +63,7 @@ def readings(conn: Connection, device: DeviceView, point: DevicePoint | None, vi
         "register": QUANTITIES.get(code or ""),
         "lines": reading_lines(found)[:_MAX_READINGS],
         "more": len(found) > _MAX_READINGS,
-        "days": [day_line(day, stays, _length_s(day, site)) for day in days],
+        "days": [day_line(day, stays, *day_bounds(day.day, site.zone), now_ms) for day in days],
         "judged": judged_readings(conn, device.code, from_ms, to_ms, _MAX_JUDGED),
         "findings": list_findings(conn, False, point.code, _MAX_FINDINGS) if point else [],
         "marks": [mark for mark in list_marks(conn, point.code) if not mark.withdrawn] if point else [],
@@ -83,14 +83,19 @@ def reading_lines(found: Sequence[RegisterReading]) -> list[ReadingLine]:
     return lines[::-1]
 
 
-def day_line(day: RegisterDay, stays: Sequence[Factor], due_s: int) -> DayLine:
+def day_line(day: RegisterDay, stays: Sequence[Factor], start_ms: int, end_ms: int, now_ms: int) -> DayLine:
     """A day with the factor of the stay in which both its registers were read. Pure."""
+    due_s = sum(_overlap_ms(one, start_ms, min(end_ms, now_ms)) for one in stays) // 1000
     if day.first_at_ms is None or day.last_at_ms is None or day.first_value is None or day.last_value is None:
         return DayLine(day, None, None, due_s)
     first, last = _stay(stays, day.first_at_ms), _stay(stays, day.last_at_ms)
     if first is None or first is not last:
         return DayLine(day, None, None, due_s)
     return DayLine(day, day.last_value - day.first_value, first.ratio, due_s)
+
+
+def _overlap_ms(stay: Factor, start_ms: int, end_ms: int) -> int:
+    return max(0, min(end_ms, end_ms if stay.removed_at_ms is None else stay.removed_at_ms) - max(start_ms, stay.installed_at_ms))
 
 
 def _stay(stays: Sequence[Factor], at_ms: int) -> Factor | None:
@@ -100,8 +105,3 @@ def _stay(stays: Sequence[Factor], at_ms: int) -> Factor | None:
 def _register(device: DeviceView, stays: Sequence[Factor]) -> str | None:
     known = [one.register for one in stays if one.register]
     return next((code for code in (*known, *_REGISTERS) if code in device.quantities), None)
-
-
-def _length_s(day: RegisterDay, site: Site) -> int:
-    first, last = day_bounds(day.day, site.zone)
-    return (last - first) // 1000

@@ -58,6 +58,7 @@ _ERROR = {
     },
 }
 _ERRORS = {
+    "400": "the request's body cannot be read as what it says it is",
     "401": "no session and no token, or one that is not valid",
     "403": "the permission, the second factor or the whole site's scope is missing",
     "404": "there is no such thing, or none that the asker may see",

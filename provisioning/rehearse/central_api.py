@@ -10,9 +10,11 @@ import httpx
 from protocol.errors import ConfigError
 
 PERMISSIONS = ("fleet.manage", "fleet.read", "metering.read")  # what the token of a rehearsal may do
+PAST_PERMISSIONS = ("metering.manage", "metrics.read")  # ... and of one that makes up a past: prices, a holiday, whether all is computed
 _TIMEOUT_S = 10.0
 _IMPORT_TIMEOUT_S = 300.0  # a plan of the reference site is 27,000 rows
 _OVERVIEW = "/api/v1/overview"
+_PENDING = "campus_consumption_pending"
 _OLDER = "this plan is older"  # central's words for a plan that would undo what was changed at the console
 
 
@@ -56,6 +58,20 @@ class CentralApi:
         except httpx.HTTPError:
             return 0
         return int(overview["devices_online"]) if (overview["last_received_at_ms"] or 0) > since_ms else 0
+
+    def put(self, path: str, document: object) -> None:
+        """Write a document of central's API. Raises ConfigError with central's own words."""
+        answer = httpx.put(f"{self.address}/api/v1/{path}", json=document, headers=self._headers(), timeout=_TIMEOUT_S, trust_env=False)
+        if not answer.is_success:
+            raise ConfigError(f"central refused {path} ({answer.status_code}): {answer.text[:2000]}")
+
+    def is_computed(self) -> bool:
+        """True once no reading waits to be turned into consumption; False also while central is busy or away."""
+        try:
+            lines = self._get("/metrics").raise_for_status().text.splitlines()
+        except httpx.HTTPError:
+            return False
+        return any(line.startswith(_PENDING) and float(line.split()[-1]) == 0 for line in lines)
 
     def _get(self, path: str) -> httpx.Response:
         return httpx.get(self.address + path, headers=self._headers(), timeout=_TIMEOUT_S, trust_env=False)

@@ -13,7 +13,7 @@ from provisioning.rehearse.broker import write_secret
 from provisioning.rehearse.folder import Folder
 from provisioning.rehearse.settings_files import BrokerAccess, IotWays
 
-_PAST_DAYS = 2  # played once, before the first report of now
+PAST_DAYS = 2  # played once, before the first report of now
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,11 @@ def mqtt_users(devices: Sequence[ReportingDevice]) -> list[str]:
     return [device.imei for device in devices if device.via == "mqtt"]
 
 
-def player(ground: IotGround, site: Path, folder: Folder, address: str, broker: BrokerAccess) -> tuple[str, ...]:
-    """The command that plays the meters from now on, at the ground's pace. `address`: of central."""
+def player(ground: IotGround, site: Path, folder: Folder, address: str, broker: BrokerAccess, past_days: int) -> tuple[str, ...]:
+    """The command that plays the meters over some days and from now on, at the ground's pace. `address`: of central."""
     ways = ground.ways
     command = [sys.executable, "-m", "provisioning.virtual.iot", str(site)]
-    command += ["--days", str(_PAST_DAYS), "--every-s", str(ground.every_s), "--state", str(folder.root / "virtual" / "iot-meters.json")]
+    command += ["--days", str(past_days), "--every-s", str(ground.every_s), "--state", str(folder.root / "virtual" / "iot-meters.json")]
     command += [
         "--url",
         address,

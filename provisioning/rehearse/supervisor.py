@@ -15,14 +15,17 @@ from typing import Any, TextIO
 from firmware_profiles.loader import load_profiles
 from protocol.errors import ConfigError, ProgramFailed
 from protocol.profile import AnyProfile
-from protocol.site_plan import SitePlan
+from protocol.site_plan import SitePlan, parse_site_plan
 from provisioning.plan_check import check_plan
 from provisioning.rehearse.broker import CENTRAL_USER, BrokerFiles, find_mosquitto, write_broker_files, write_secret
-from provisioning.rehearse.central_api import PERMISSIONS, CentralApi
+from provisioning.rehearse.central_api import PAST_PERMISSIONS, PERMISSIONS, CentralApi
 from provisioning.rehearse.child import Child, Program, adopt_orphans, end_orphans, reap_orphans
 from provisioning.rehearse.console import Console
+from provisioning.rehearse.door import hand_in
 from provisioning.rehearse.folder import Folder, owned, port_is_free
-from provisioning.rehearse.iot import IotGround, iot_ground, mqtt_users, player
+from provisioning.rehearse.history import MAX_METERS, History, Meter, dated, history_of, letters_of, live_through, meters_of, note_stored
+from provisioning.rehearse.iot import PAST_DAYS, IotGround, iot_ground, mqtt_users, player
+from provisioning.rehearse.prices import TARIFFS, holiday
 from provisioning.rehearse.settings_files import BrokerAccess, agent_settings, central_settings, web_address
 
 _LOOPBACK = "127.0.0.1"
@@ -30,6 +33,7 @@ _DEFAULT_PORT = 8080
 _TICK_S = 0.1
 _ASK_TIMEOUT_S = 60
 _REAP_EVERY_TICKS = 10
+_COMPUTED_WITHIN_S = 20.0
 _MAX_DEATHS_AT_START = 3  # a program that dies this often before it is ready will not get ready
 
 
@@ -37,7 +41,7 @@ _MAX_DEATHS_AT_START = 3  # a program that dies this often before it is ready wi
 class Options:
     """What `provision rehearse` was asked for. `gateways`: how many agents to start at most, None for all of the plan.
 
-    `reports_every_s`: pace of the meters that report by themselves.
+    `reports_every_s`: pace of the meters that report by themselves. `history_days`: made-up past of a fresh folder, 0 for none.
     """
 
     site: Path
@@ -47,6 +51,7 @@ class Options:
     gateways: int | None = None
     unattended: bool = False
     reports_every_s: int = 60
+    history_days: int = 0
 
 
 class _Stopped(Exception):  # a request of the user, no error
@@ -108,28 +113,33 @@ class _Rehearsal:
 
     def start(self) -> None:
         """Start everything, one line a step, and say where to look."""
-        step, started_ms = self._console.step, int(time.time() * 1000)
-        plan = self._plan(load_profiles().profiles)
+        step, profiles = self._console.step, load_profiles().profiles
+        plan = self._plan(profiles)
         step("plan", f"{plan.site.name.en}: {len(plan.gateways)} gateways, {sum(1 for _ in plan.placed())} devices")
         chosen = [gateway.id for gateway in plan.gateways][: self._options.gateways]
         iot = iot_ground(plan, self._folder, self._options.reports_every_s)
+        history, meters = self._past(plan, profiles, chosen)
         access = self._start_broker([CENTRAL_USER, *chosen, *mqtt_users(plan.reporting_devices)])
         step("broker", f"mosquitto on {_LOOPBACK}:{access[CENTRAL_USER].port}")
-        plan_text = self._start_virtual_site(chosen)
+        plan_text = self._start_virtual_site(chosen, history)
         step("meters", f"virtual lines of {len(chosen)} gateways are powered")
         config, address = self._start_central(access[CENTRAL_USER], iot)
         step("central", f"serving {address}")
-        api = self._authorised(config, address)
+        api = self._authorised(config, address, PERMISSIONS + (PAST_PERMISSIONS if meters else ()))
         counts = api.import_plan(plan_text)
         step("site plan", _told(counts))
+        if iot is not None:
+            days = PAST_DAYS if history is None else history.days + 2
+            self._launch([("iot-meters", player(iot, self._options.site.resolve(), self._folder, address, access[CENTRAL_USER], days))])
+            step("iot", iot.told)
+        if history is not None and meters:
+            step("history", self._store_past(api, history, meters, [access[gateway] for gateway in chosen]))
+        started_ms = int(time.time() * 1000)
         self._start_agents([access[gateway] for gateway in chosen])
         step("agents", f"{len(chosen)} started")
-        if iot is not None:
-            self._launch([("iot-meters", player(iot, self._options.site.resolve(), self._folder, address, access[CENTRAL_USER]))])
-            step("iot", iot.told)
         live = self._wait(lambda: api.devices_heard(started_ms) or None, "the first live values", 180)
         step("live", f"{live} devices are online")
-        self._invite(config, address, iot)
+        self._invite(config, address, iot, history)
 
     def keep(self) -> None:
         """Restart what dies until the user wants to stop."""
@@ -161,6 +171,38 @@ class _Rehearsal:
             raise ConfigError("\n".join(report.mistakes))
         return report.plan
 
+    def _past(self, plan: SitePlan, profiles: Mapping[str, AnyProfile], gateways: list[str]) -> tuple[History | None, list[Meter]]:
+        """The folder's made-up past, if it has or gets one, and the meters whose part of it central does not have yet."""
+        devices = sum(1 for _ in plan.devices())
+        days = self._options.history_days if devices <= MAX_METERS else 0
+        if days != self._options.history_days:
+            self._console.note(f"no past is made up: the plan has {devices} devices on lines, and more than {MAX_METERS} would take too long")
+        history = history_of(self._folder, plan, days, time.time())
+        if history is None or history.stored:
+            return history, []
+        meters = meters_of(history, plan, profiles, gateways)
+        live_through(self._folder, history, meters)
+        return history, meters
+
+    def _store_past(self, api: CentralApi, history: History, meters: Sequence[Meter], brokers: Sequence[BrokerAccess]) -> str:
+        """Hand the past in, wait a little until it is computed, and say what was done."""
+        for tariff, body in TARIFFS.items():
+            api.put(f"tariffs/{tariff}/{history.first_day}", body)
+        if history.holiday is not None:
+            api.put("calendar-days", [holiday(history.holiday)])
+        stored = 0
+        for broker in brokers:
+            self._stop.check()
+            letters, readings = letters_of(history, broker.username, meters)
+            hand_in(broker, history.epoch, letters)
+            stored += readings
+        note_stored(self._folder, history)
+        deadline = time.monotonic() + _COMPUTED_WITHIN_S
+        while not (computed := api.is_computed()) and time.monotonic() < deadline:
+            self._tick()
+        how = "consumption is computed" if computed else "consumption is being computed"
+        return f"{history.days} days, made up for this rehearsal: {stored:,} readings stored, {how}"
+
     def _start_broker(self, users: list[str]) -> dict[str, BrokerAccess]:
         binary = find_mosquitto()
         if binary is None:
@@ -172,8 +214,8 @@ class _Rehearsal:
         self._wait(lambda: not port_is_free(port) or None, "the broker", 15, child)
         return {user: BrokerAccess(_LOOPBACK, port, user, self._folder.secret_file(f"broker-{user}")) for user in users}
 
-    def _start_virtual_site(self, gateways: list[str]) -> str:
-        """Start the virtual lines; return the plan with their ports, as text."""
+    def _start_virtual_site(self, gateways: list[str], history: History | None) -> str:
+        """Start the virtual lines; return the plan with their ports, and since when its meters stand there, as text."""
         control = self._folder.port("virtual-control")
         self._folder.plan.unlink(missing_ok=True)
         command = [
@@ -189,7 +231,10 @@ class _Rehearsal:
         command += [word for gateway in gateways for word in ("--gateway", gateway)]
         child = self._launch([("virtual-site", tuple(command))])[0]
         self._wait(lambda: (self._folder.plan.exists() and not port_is_free(control)) or None, "the virtual site", 120, child)
-        return self._folder.plan.read_text(encoding="utf-8")
+        text = self._folder.plan.read_text(encoding="utf-8")
+        if history is None:
+            return text
+        return dated(parse_site_plan(text, self._folder.plan.name), history).model_dump_json(by_alias=True, indent=1)
 
     def _start_central(self, broker: BrokerAccess, iot: IotGround | None) -> tuple[Path, str]:
         port = self._web_port()
@@ -211,7 +256,7 @@ class _Rehearsal:
             raise ConfigError(f"port {wanted} is taken by another program; stop that program or choose another port with --port")
         return wanted
 
-    def _authorised(self, config: Path, address: str) -> CentralApi:
+    def _authorised(self, config: Path, address: str, permissions: Sequence[str]) -> CentralApi:
         """The API with a token that works: the stored one, else a new one."""
         if self._folder.token.is_file():
             api = CentralApi(address, self._folder.token.read_text(encoding="utf-8").strip())
@@ -220,7 +265,7 @@ class _Rehearsal:
             self._folder.token.unlink()
         self._folder.token.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = f"rehearse-{int(time.time())}"
-        arguments = ("token", "create", "--name", name, "--permissions", ",".join(PERMISSIONS), "--out", str(self._folder.token))
+        arguments = ("token", "create", "--name", name, "--permissions", ",".join(permissions), "--out", str(self._folder.token))
         self._ask_central(config, *arguments)
         return CentralApi(address, self._folder.token.read_text(encoding="utf-8").strip())
 
@@ -234,7 +279,7 @@ class _Rehearsal:
             programs.append((broker.username, (sys.executable, "-m", "edge_agent", "--config", str(config), "run")))
         self._launch(programs)
 
-    def _invite(self, config: Path, address: str, iot: IotGround | None) -> None:
+    def _invite(self, config: Path, address: str, iot: IotGround | None, history: History | None) -> None:
         try:
             link = self._ask_central(config, "admin-link").strip().splitlines()[-1]
         except ProgramFailed:
@@ -242,6 +287,8 @@ class _Rehearsal:
         seconds = self._console.seconds
         first = f"first administrator (works once): {link}" if link else "log in with the account you made before"
         reporting = [iot.told] if iot is not None else []
+        if history is not None:
+            reporting.append(f"figures from {history.first_day} until the first start are made up for this rehearsal; no meter was read")
         self._console.block([f"ready after {seconds:.1f} s: {address}", first, *reporting, f"logs: {self._folder.root / 'logs'}    stop: Ctrl-C"])
         self._console.event("ready", address=address, admin_link=link or None)
 

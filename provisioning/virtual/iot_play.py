@@ -19,9 +19,10 @@ from protocol.errors import CampusError, ConfigError
 from protocol.site_plan import ReportingDevice, parse_site_plan
 from provisioning.virtual.iot import HOUR_S, IotMeter
 from provisioning.virtual.iot_live import Awakening, live, recall, remember
-from provisioning.virtual.iot_ways import Webhook, report_over_mqtt, report_over_tcp, report_over_udp
+from provisioning.virtual.iot_ways import LISTEN_S, Webhook, report_over_mqtt, report_over_tcp, report_over_udp
 
 _JITTER_S = 1800
+_PAST_LISTEN_S = 0.05
 _MAX_HELD = 48  # the oldest give way; a real meter's memory is no larger
 
 
@@ -92,14 +93,14 @@ def _held_back(sleeper: Sleeper, reports: Sequence[dict[str, Any]]) -> Iterator[
         raise
 
 
-def by_mqtt(address: tuple[str, int], passwords: Mapping[str, str]) -> Deliver:
+def by_mqtt(address: tuple[str, int], passwords: Mapping[str, str], listen_s: float) -> Deliver:
     """Delivery by the meter's own MQTT client. `passwords`: IMEI -> password at the broker."""
 
     def deliver(sleeper: Sleeper, now_s: float) -> int:
         reports = sleeper.wake(now_s)
         for number, report in enumerate(reports):
             with _held_back(sleeper, reports[number:]):
-                report_over_mqtt(address, sleeper.meter, passwords[sleeper.meter.imei], report, now_s)
+                report_over_mqtt(address, sleeper.meter, passwords[sleeper.meter.imei], report, now_s, listen_s)
         return len(reports)
 
     return deliver
@@ -137,14 +138,16 @@ def play(chosen: argparse.Namespace, clock: Callable[[], float]) -> int:
     now_s = clock()
     mischief = Mischief(chosen.late, chosen.repeated, chosen.out_of_order)
     sleepers: list[tuple[str, Sleeper, Deliver]] = []
+    past: list[Deliver] = []
     for device in plan.reporting_devices:
         chance = random.Random(f"{chosen.seed}/{device.id}")
         meter = IotMeter(device.imei, device.address, chance.randrange(1 << 30), plan.site.timezone, every_h=device.expects_every_h)
-        sleepers.append((f"{device.id} by {device.via}", Sleeper(meter, chance, mischief), _way(device, chosen, clock)))
+        sleepers.append((f"{device.id} by {device.via}", Sleeper(meter, chance, mischief), _way(device, chosen, clock, LISTEN_S)))
+        past.append(_way(device, chosen, clock, _PAST_LISTEN_S))
     known = chosen.state is not None and chosen.state.exists()
     if known:
         recall(chosen.state, [sleeper.meter for _, sleeper, _ in sleepers])
-    delivered = 0 if known else _play_past(sleepers, now_s - chosen.days * 24 * HOUR_S, now_s)
+    delivered = 0 if known else _play_past([sleeper for _, sleeper, _ in sleepers], past, now_s - chosen.days * 24 * HOUR_S, now_s)
     if chosen.state is not None:
         remember(chosen.state, [sleeper.meter for _, sleeper, _ in sleepers])
     if chosen.every_s is not None:
@@ -152,12 +155,12 @@ def play(chosen: argparse.Namespace, clock: Callable[[], float]) -> int:
     return delivered
 
 
-def _play_past(sleepers: Sequence[tuple[str, Sleeper, Deliver]], from_s: float, to_s: float) -> int:
-    wakes = [(at_s, number) for number, (_, one, _) in enumerate(sleepers) for at_s in wake_times(one.meter, one.chance, from_s, to_s)]
-    return sum(sleepers[number][2](sleepers[number][1], at_s) for at_s, number in sorted(wakes))
+def _play_past(sleepers: Sequence[Sleeper], deliver: Sequence[Deliver], from_s: float, to_s: float) -> int:
+    wakes = [(at_s, number) for number, one in enumerate(sleepers) for at_s in wake_times(one.meter, one.chance, from_s, to_s)]
+    return sum(deliver[number](sleepers[number], at_s) for at_s, number in sorted(wakes))
 
 
-def _way(device: ReportingDevice, chosen: argparse.Namespace, clock: Callable[[], float]) -> Deliver:
+def _way(device: ReportingDevice, chosen: argparse.Namespace, clock: Callable[[], float], listen_s: float) -> Deliver:
     if device.via.startswith("webhook/"):
         source = device.via.removeprefix("webhook/")
         lines = (chosen.keys / f"{source}.key").read_text(encoding="utf-8").splitlines()
@@ -167,8 +170,8 @@ def _way(device: ReportingDevice, chosen: argparse.Namespace, clock: Callable[[]
         raise ConfigError(f"device {device.id} reports by {device.via}: say where, with --{device.via} HOST:PORT")
     if device.via == "mqtt":
         text = chosen.mqtt_passwords.read_text(encoding="utf-8") if chosen.mqtt_passwords else ""
-        return by_mqtt(address, dict(line.split(":", 1) for line in text.splitlines() if ":" in line))
-    return by_frames(report_over_tcp if device.via == "tcp" else report_over_udp, address)
+        return by_mqtt(address, dict(line.split(":", 1) for line in text.splitlines() if ":" in line), listen_s)
+    return by_frames(partial(report_over_tcp, listen_s=listen_s) if device.via == "tcp" else report_over_udp, address)
 
 
 def _parser() -> argparse.ArgumentParser:

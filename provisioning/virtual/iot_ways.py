@@ -1,6 +1,6 @@
 """How a virtual meter with an IoT card reaches central: signed webhook, TCP, UDP, MQTT. Each way delivers one report and returns what came back.
 
-The MQTT client here speaks just enough of MQTT 3.1.1 for one report: CONNECT, SUBSCRIBE, PUBLISH with QoS 1, DISCONNECT.
+`listen_s`: how long a meter stays awake behind its acknowledgement, for commands; a past that is played at once has none to wait for.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import hmac
 import json
 import secrets
 import socket
-import struct
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,11 +18,13 @@ from typing import Any
 import httpx
 
 from protocol.errors import ProgramFailed
+from protocol.topics import iot_command, iot_report
+from provisioning.virtual import mqtt_wire
 from provisioning.virtual.iot import IotMeter
 
 Document = Mapping[str, Any]
 _WAIT_S = 10.0
-_LISTEN_S = 0.5  # how long a meter stays awake behind its acknowledgement
+LISTEN_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,15 @@ class Webhook:
         return results
 
 
-def report_over_tcp(address: tuple[str, int], meter: IotMeter, frame: bytes, now_s: float, register: bool = True) -> bool:
+def report_over_tcp(address: tuple[str, int], meter: IotMeter, frame: bytes, now_s: float, register: bool = True, listen_s: float = LISTEN_S) -> bool:
     """Push a frame over a connection of its own, obey what comes back; whether it was acknowledged."""
     with socket.create_connection(address, timeout=_WAIT_S) as link:
         link.sendall((f"IMEI:{meter.imei}\r\n".encode() if register else b"") + frame)
-        acknowledged, replies = meter.obey_frames(_gather(link), now_s)
+        acknowledged, replies = meter.obey_frames(_gather(link, listen_s), now_s)
         if replies:
             link.sendall(replies)
             link.shutdown(socket.SHUT_WR)
-            _gather(link)
+            _gather(link, listen_s)
     return acknowledged
 
 
@@ -71,94 +72,40 @@ def report_over_udp(address: tuple[str, int], meter: IotMeter, frame: bytes, now
         return meter.obey_frames(received, now_s)[0]
 
 
-def report_over_mqtt(address: tuple[str, int], meter: IotMeter, password: str, document: Document, now_s: float) -> None:
+def report_over_mqtt(address: tuple[str, int], meter: IotMeter, password: str, document: Document, now_s: float, listen_s: float = LISTEN_S) -> None:
     """Publish a report, wait until the broker has central's word for it taken over, obey commands that follow. Raises ProgramFailed."""
     with socket.create_connection(address, timeout=_WAIT_S) as link:
-        _send(link, 0x10, _text("MQTT") + b"\x04\xc2" + struct.pack(">H", 30) + _text(meter.imei) + _text(meter.imei) + _text(password))
-        _expect(link, 0x20, "CONNACK")
-        _send(link, 0x82, struct.pack(">H", 1) + _text(f"ce/v1/iot/{meter.imei}/command") + b"\x01")
-        _expect(link, 0x90, "SUBACK")
-        _send(link, 0x32, _text(f"ce/v1/iot/{meter.imei}/report") + struct.pack(">H", 2) + json.dumps(document).encode())
+        mqtt_wire.connect(link, meter.imei, password, _WAIT_S)
+        mqtt_wire.subscribe(link, iot_command(meter.imei), _WAIT_S)
+        mqtt_wire.publish(link, 2, iot_report(meter.imei), json.dumps(document).encode())
         deadline, acknowledged = time.monotonic() + _WAIT_S, False
         while time.monotonic() < deadline:
-            kind, body = _receive(link, _LISTEN_S if acknowledged else _WAIT_S)
-            if kind == 0x40:
+            kind, body = mqtt_wire.receive(link, listen_s if acknowledged else _WAIT_S)
+            if kind == mqtt_wire.PUBACK:
                 acknowledged = True
-            elif kind & 0xF0 == 0x30:
+            elif kind & 0xF0 == mqtt_wire.PUBLISH:
                 _obey_publish(link, meter, kind, body, now_s)
             elif acknowledged and not kind:
                 break
-        _send(link, 0xE0, b"")
+        mqtt_wire.disconnect(link)
     if not acknowledged:
         raise ProgramFailed(f"the broker at {address[0]}:{address[1]} did not acknowledge the report of {meter.imei}")
 
 
-def _gather(link: socket.socket) -> bytes:
+def _gather(link: socket.socket, listen_s: float) -> bytes:
     """What comes until the other side is quiet for a moment, or ends."""
     received = b""
     try:
         while chunk := link.recv(4096):
             received += chunk
-            link.settimeout(_LISTEN_S)
+            link.settimeout(listen_s)
     except TimeoutError:
         pass
     return received
 
 
 def _obey_publish(link: socket.socket, meter: IotMeter, kind: int, body: bytes, now_s: float) -> None:
-    length = struct.unpack(">H", body[:2])[0]
-    at = 2 + length
-    if kind & 0x06:
-        _send(link, 0x40, body[at : at + 2])
-        at += 2
-    meter.obey(json.loads(body[at:])["commands"], now_s)
-
-
-def _text(text: str) -> bytes:
-    return struct.pack(">H", len(text.encode())) + text.encode()
-
-
-def _send(link: socket.socket, kind: int, body: bytes) -> None:
-    """Fixed header, remaining length in groups of seven bits, low group first (MQTT 3.1.1, 2.2.3), body."""
-    size, left = b"", len(body)
-    while True:
-        left, group = divmod(left, 128)
-        size += bytes([group | (0x80 if left else 0)])
-        if not left:
-            break
-    link.sendall(bytes([kind]) + size + body)
-
-
-def _receive(link: socket.socket, wait_s: float) -> tuple[int, bytes]:
-    """The next packet: (first byte, body); (0, b"") when nothing comes in time."""
-    link.settimeout(wait_s)
-    try:
-        kind = link.recv(1)
-    except TimeoutError:
-        return 0, b""
-    if not kind:
-        raise ProgramFailed("the broker ended the connection; are user and password of the meter known to it?")
-    size, shift = 0, 0
-    while True:
-        group = _exactly(link, 1)[0]
-        size |= (group & 0x7F) << shift
-        shift += 7
-        if not group & 0x80:
-            break
-    return kind[0], _exactly(link, size)
-
-
-def _exactly(link: socket.socket, size: int) -> bytes:
-    received = b""
-    while len(received) < size:
-        chunk = link.recv(size - len(received))
-        if not chunk:
-            raise ProgramFailed("the broker ended the connection in the middle of a packet")
-        received += chunk
-    return received
-
-
-def _expect(link: socket.socket, kind: int, name: str) -> None:
-    got, body = _receive(link, _WAIT_S)
-    if got != kind or (kind == 0x20 and body[1:2] != b"\x00"):
-        raise ProgramFailed(f"the broker answered {got:02X} {body.hex(' ')} where {name} was expected; user, password or access rule?")
+    _, number, payload = mqtt_wire.published(kind, body)
+    if number:
+        mqtt_wire.send(link, mqtt_wire.PUBACK, number)
+    meter.obey(json.loads(payload)["commands"], now_s)

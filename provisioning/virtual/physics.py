@@ -74,7 +74,7 @@ class Load:
     def rate(self, local_ms: int) -> int:
         """Return the momentary power (mW) or flow (mL/h), never negative."""
         day, in_day = divmod(local_ms - ANCHOR_S * 1000, _DAY_MS)
-        base = self._hourly(day % 7, in_day // _HOUR_MS)
+        base = self.hourly(day % 7, in_day // _HOUR_MS)
         pair, in_pair = divmod(in_day, _PAIR_MS)
         noise = base * _noise_permille(self.seed, self.name, day, pair) // 1000
         return base + noise if in_pair < _SLOT_MS else base - noise
@@ -88,7 +88,8 @@ class Load:
         total += sum(self._day(d, 24, hours) for d in range(weekday)) + self._day(weekday, hour, hours)
         return total + (self._in_hour(7 * weeks + weekday, hour, in_hour) if hour in hours else 0)
 
-    def _hourly(self, weekday: int, hour: int) -> int:
+    def hourly(self, weekday: int, hour: int) -> int:
+        """Return the mean power (mW) or flow (mL/h) of an hour of the day; Monday is 0."""
         return self.average * _WEIGHTS[self.shape][weekday >= 5][hour] // 100
 
     def _day(self, weekday: int, until_hour: int, hours: frozenset[int]) -> int:
@@ -96,7 +97,7 @@ class Load:
 
     def _in_hour(self, day: int, hour: int, in_hour: int) -> int:
         """Rate x ms since the hour began: whole pairs of slots carry no noise."""
-        base = self._hourly(day % 7, hour)
+        base = self.hourly(day % 7, hour)
         pair, in_pair = divmod(in_hour, _PAIR_MS)
         noise = base * _noise_permille(self.seed, self.name, day, hour * (_HOUR_MS // _PAIR_MS) + pair) // 1000
         first, second = min(in_pair, _SLOT_MS), max(0, in_pair - _SLOT_MS)
@@ -105,7 +106,8 @@ class Load:
 
 def steady(rate: int, from_ms: int, until_ms: int, hours: frozenset[int] = _ALL_DAY) -> int:
     """Return a constant rate x milliseconds between two local instants, counting only the given hours of the day."""
-    return rate * (_counted_ms(until_ms, hours) - _counted_ms(from_ms, hours))
+    counted_ms = until_ms - from_ms if len(hours) == len(_ALL_DAY) else _counted_ms(until_ms, hours) - _counted_ms(from_ms, hours)
+    return rate * counted_ms
 
 
 def _counted_ms(local_ms: int, hours: frozenset[int]) -> int:

@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -51,16 +51,18 @@ from provisioning.virtual.tcp import DtuSide, TcpServerSide
 
 _LOG = logging.getLogger(__name__)
 _LOOPBACK = "127.0.0.1"
+_BUILDING_SHAPES = {"B": Shape.CLASSROOM, "C": Shape.CLASSROOM, "I": Shape.DORM}  # library, teaching, dormitory; all others keep office hours
 _MAX_CT_SHARE = 40  # a consumer behind transformers takes up to this many times the usual load
 
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """What the devices of one site have in common."""
+    """What the devices of one site have in common. `buildings`: place -> type (campus code) of the building it lies in, where the plan says it."""
 
     seed: int
     utc_offset_s: int
     epoch_s: float
+    buildings: Mapping[str, str] = field(default_factory=dict)
 
 
 class VirtualSite:
@@ -83,8 +85,7 @@ class VirtualSite:
         self._wall = wall
         self._folder = SiteFolder(folder)
         rehearsal = plan.rehearsal or Rehearsal()
-        offset = ZoneInfo(plan.site.timezone).utcoffset(datetime.fromtimestamp(wall(), UTC).replace(tzinfo=None))
-        self._facts = SiteFacts(rehearsal.seed, int(offset.total_seconds()) if offset else 0, self._folder.epoch_s(wall()))
+        self._facts = site_facts(plan, wall(), self._folder.epoch_s(wall()))
         self._behaviour = {one.device: one for one in rehearsal.devices}
         self._tcp_lines = frozenset(rehearsal.tcp_lines)
         self._units: dict[str, Unit] = {}
@@ -266,13 +267,23 @@ class VirtualSite:
         self._folder.keep(instrument)
 
 
+def site_facts(plan: SitePlan, now_s: float, epoch_s: float) -> SiteFacts:
+    """Return what a plan's devices have in common; `epoch_s` as SiteFolder keeps it."""
+    offset = ZoneInfo(plan.site.timezone).utcoffset(datetime.fromtimestamp(now_s, UTC).replace(tzinfo=None))
+    buildings: dict[str, str] = {}
+    for place in plan.places:  # parents stand before their children
+        if (kind := place.building_type or buildings.get(place.parent or "")) is not None:
+            buildings[place.id] = kind
+    return SiteFacts((plan.rehearsal or Rehearsal()).seed, int(offset.total_seconds()) if offset else 0, epoch_s, buildings)
+
+
 def build_unit(device: Device, profile: AnyProfile, behaviour: VirtualDevice | None, facts: SiteFacts) -> Unit:
     """Return a device of the plan as a unit of a bus."""
     behaviour = behaviour or VirtualDevice(device=device.id)
     instrument = Instrument(
         seed=facts.seed,
         device=device.id,
-        load=_load(device, profile, behaviour, facts.seed),
+        load=_load(device, profile, behaviour, facts),
         phases=profile.phases or 1,
         utc_offset_s=facts.utc_offset_s,
         start=behaviour.start_energy_wh,
@@ -305,12 +316,20 @@ def build_unit(device: Device, profile: AnyProfile, behaviour: VirtualDevice | N
             return known(MODBUS, ModbusUnit(profile, instrument, device.address, ct=device.ct, pt=device.pt, captured=captured))
 
 
-def _load(device: Device, profile: AnyProfile, behaviour: VirtualDevice, seed: int) -> Load:
+def _load(device: Device, profile: AnyProfile, behaviour: VirtualDevice, facts: SiteFacts) -> Load:
     """Choose a consumer: by hand, or a dorm room behind one phase, a floor behind three, a washroom behind a water meter."""
+    seed = facts.seed
     if profile.kind is DeviceKind.WATER_METER:
         return Load(seed, device.id, Shape.WATER, 20_000 + physics.chosen(seed, f"{device.id}/load", 60_000))
     three = profile.phases == 3
-    shape = Shape.DORM if not three else (Shape.CLASSROOM, Shape.OFFICE)[physics.chosen(seed, f"{device.id}/shape", 2)]
     usual_w = 2_000 + physics.chosen(seed, f"{device.id}/load", 4_000) if three else 120 + physics.chosen(seed, f"{device.id}/load", 380)
     average_w = usual_w * min(device.ct, _MAX_CT_SHARE) if behaviour.load_w is None else behaviour.load_w
-    return Load(seed, device.id, shape, average_w * 1000)
+    return Load(seed, device.id, _shape(device, three, facts), average_w * 1000)
+
+
+def _shape(device: Device, three: bool, facts: SiteFacts) -> Shape:
+    """Whose day it is: the building's where the plan says what it is, so that a feeder and what hangs below it agree; else by the meter."""
+    building = facts.buildings.get(device.place)
+    if building is not None:
+        return _BUILDING_SHAPES.get(building, Shape.OFFICE)
+    return Shape.DORM if not three else (Shape.CLASSROOM, Shape.OFFICE)[physics.chosen(facts.seed, f"{device.id}/shape", 2)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from provisioning.virtual import physics
@@ -36,9 +36,10 @@ class Supply:
     def taken(self, at_s: float, tariff: str) -> int:
         """Return what was taken from the anchor until an instant, cuts left out."""
         total = self._usual(at_s, tariff) - self.withheld[tariff]
-        for first, last in self._cuts_before(at_s):
+        cuts = list(self._cuts_before(at_s))
+        for first, last in cuts:
             total -= self._usual(last, tariff) - self._usual(first, tariff)
-        return total + sum(self._added(one, at_s, tariff) for one in self.appliances)
+        return total + sum(self._added(one, at_s, tariff, cuts) for one in self.appliances if one.since_s < at_s)
 
     def rate(self, at_s: float) -> int:
         """Return the momentary power (mW) or flow (mL/h)."""
@@ -77,7 +78,7 @@ class Supply:
         for old in finished[: max(0, len(finished) - _MAX_SPANS)]:
             self.appliances.remove(old)
             for tariff in self.withheld:
-                self.withheld[tariff] -= self._added(old, at_s, tariff)
+                self.withheld[tariff] -= self._added(old, at_s, tariff, list(self._cuts_before(at_s)))
 
     def plugged_mw(self, at_s: float) -> int:
         """Return the largest appliance that is plugged in and switched on, powered or not."""
@@ -86,10 +87,10 @@ class Supply:
     def _usual(self, at_s: float, tariff: str) -> int:
         return self.load.taken(self._local_ms(at_s), self.hours[tariff])
 
-    def _added(self, one: Appliance, at_s: float, tariff: str) -> int:
+    def _added(self, one: Appliance, at_s: float, tariff: str, cuts: Sequence[tuple[float, float]]) -> int:
         first, last = one.since_s, at_s if one.until_s is None else min(at_s, one.until_s)
         total = self._steady(one, first, last, tariff)
-        for cut_s, back_s in self._cuts_before(at_s):
+        for cut_s, back_s in cuts:
             total -= self._steady(one, max(first, cut_s), min(last, back_s), tariff)
         return total
 

@@ -1,6 +1,6 @@
 """What pages show besides consumption: curves of some meters, lines by the hour, a year of alarms, and what the platform's own rounds make of it all.
 
-    .venv/bin/python -m tests.bench.campus_life DSN     after tests.bench.campus_year; every statement is safe to repeat
+.venv/bin/python -m tests.bench.campus_life DSN     after tests.bench.campus_year; every statement is safe to repeat
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ where d.number <= %(number)s and not exists (select from alarm)"""
 _PAST_CHANGES = """
 insert into alarm_change (alarm, at, kind, actor)
 select a.id, step.at, step.kind, step.actor from alarm as a cross join lateral (values (a.raised_at, 'raised', null),
-    (a.raised_at + interval '1 hour', 'acknowledged', 'wang'), (a.cleared_at, 'cleared', null), (a.closed_at, 'closed', 'wang')) as step (at, kind, actor)
+    (a.raised_at + interval '1 hour', 'acknowledged', 'wang'), (a.cleared_at, 'cleared', null), (a.closed_at, 'closed', 'wang')
+) as step (at, kind, actor)
 where a.closed_at is not null and a.id <= %(number)s and not exists (select from alarm_change)"""
 
 

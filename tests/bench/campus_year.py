@@ -105,9 +105,7 @@ def _shape(kind: str, weekend: bool, holiday: bool) -> Any:
     return (0.5 + 12 * day) * (0.2 if holiday else 0.4 if weekend else 1.0)
 
 
-def _draw_days(
-    conn: Connection, points: Sequence[Point], days: Sequence[date], chance: np.random.Generator, leaking: Collection[str]
-) -> np.ndarray:
+def _draw_days(conn: Connection, points: Sequence[Point], days: Sequence[date], chance: np.random.Generator, leaking: Collection[str]) -> np.ndarray:
     """Write day rows of points and places; returns each point's register at the end, base units."""
     size = np.exp(chance.normal(0, 0.5, len(points)))
     leaks = (chance.random(len(points)) < 0.01) | np.array([point.device in leaking for point in points])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 _ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync")
-_PATIENCE_MS = 120_000
+_PATIENCE_MS = 60_000
 
 # A thing is useful once it holds a digit and takes room on the page; the time is that of the next frame, when it is drawn.
 _SEEN = """const seen = (selector, pattern) => [...document.querySelectorAll(selector)].some((one) =>
@@ -25,12 +27,10 @@ const look = () => {
   if (Object.keys(at).length < Object.keys(wanted).length) requestAnimationFrame(look);
 };
 requestAnimationFrame(look); })();"""
-_CLICK = """([what, selector, pattern]) => new Promise((done, failed) => { %s
-  const target = document.querySelector(what);
-  if (!target) { failed(new Error("nothing to click: " + what)); return; }
+_ACT = """([selector, pattern]) => new Promise((done, failed) => { %s
   const begun = performance.now();
   const look = () => seen(selector, pattern) ? requestAnimationFrame(() => done(performance.now() - begun)) : setTimeout(look, 4);
-  target.click();
+  %s;
   setTimeout(look, 0);
   setTimeout(() => failed(new Error("never seen: " + selector)), 60000); })"""
 
@@ -62,7 +62,7 @@ class Desk:
     """A browser window's worth of measuring. `cookie`: (name, value) of a signed-in session."""
 
     def __init__(self, browser: Browser, url: str, cookie: tuple[str, str] | None = None) -> None:
-        self._browser, self._url, self._cookie = browser, url, cookie
+        self._browser, self.url, self._cookie = browser, url, cookie
 
     @contextmanager
     def context(self) -> Iterator[BrowserContext]:
@@ -70,7 +70,7 @@ class Desk:
         context = self._browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN", timezone_id="Asia/Shanghai")
         context.set_default_timeout(_PATIENCE_MS)
         if self._cookie:
-            context.add_cookies([{"name": self._cookie[0], "value": self._cookie[1], "url": self._url}])
+            context.add_cookies([{"name": self._cookie[0], "value": self._cookie[1], "url": self.url}])
         yield context
         context.close()
 
@@ -90,9 +90,9 @@ class Desk:
 
     def _visit(self, context: BrowserContext, path: str, wanted: Wanted, found: Visits) -> None:
         page = context.new_page()
-        page.add_init_script(_WATCH % (_SEEN, _as_script(wanted.selectors())))
+        page.add_init_script(_WATCH % (_SEEN, json.dumps(wanted.selectors())))
         wire = _Wire(context, page)
-        page.goto(self._url + path, wait_until="load")
+        page.goto(self.url + path, wait_until="load")
         page.wait_for_function(f"Object.values(window.benchSeen).filter((at) => at > 0).length === {len(wanted.selectors())}")
         page.wait_for_timeout(150)  # what comes after the first look belongs to the page's weight
         seen = page.evaluate("window.benchSeen")
@@ -108,7 +108,7 @@ class Desk:
         """A page to click in, in a browser that has been there."""
         with self.context() as context:
             page = context.new_page()
-            page.goto(self._url + path, wait_until="networkidle")
+            page.goto(self.url + path, wait_until="networkidle")
             yield page
 
 
@@ -133,7 +133,12 @@ class _Wire:
 
 def click_ms(page: Page, what: str, wanted: Wanted) -> float:
     """From the click on an element to the frame in which the wanted thing is drawn, milliseconds."""
-    return float(page.evaluate(_CLICK % _SEEN, [what, wanted.selector, wanted.pattern]))
+    return act_ms(page, f"document.querySelector({json.dumps(what)}).click()", wanted)
+
+
+def act_ms(page: Page, script: str, wanted: Wanted) -> float:
+    """As `click_ms`, from a script."""
+    return float(page.evaluate(_ACT % (_SEEN, script), [wanted.selector, wanted.pattern]))
 
 
 @contextmanager
@@ -153,12 +158,6 @@ def middle(values: Sequence[float]) -> float:
     return statistics.median(values)
 
 
-def repeated(times: int, measure: Callable[[], float]) -> list[float]:
-    """What `times` runs took."""
-    return [measure() for _ in range(times)]
-
-
-def _as_script(value: object) -> str:
-    import json
-
-    return json.dumps(value)
+def tell(what: str) -> None:
+    """What is measured now, for who waits."""
+    sys.stderr.write(f"console: {what}\n")

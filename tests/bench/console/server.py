@@ -96,7 +96,7 @@ def free_port() -> int:
 def sign_in(dsn: str, server: Server, name: str) -> str:
     """Make the administrator `name` if there is none, and post the login form; returns the session cookie."""
     with connect(dsn) as conn:
-        if not conn.execute("select from account where name = %s", [name]).fetchone():
+        if not conn.execute("select 1 from account where name = %s", [name]).fetchone():
             add_account(conn, name, _PASSWORD, Role.ADMIN, time.time())
     with httpx.Client(base_url=server.url, timeout=30) as client:
         found = re.search(r'name="csrf" (?:value|content)="([0-9a-f]+)"', client.get("/login").text)

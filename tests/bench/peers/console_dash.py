@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from dash import Dash, Input, Output, dash_table, dcc, html
 
 sys.path.insert(0, str(Path(__file__).parent))
-import console_sql as sql  # noqa: E402  # the folder is known only now
+import console_sql as sql  # the folder is known only now
 
 POOL = sql.open_pool()
 app = Dash(__name__, serve_locally=True, compress=True)

@@ -1,6 +1,6 @@
 """The console's first page the obvious way in NiceGUI: a tree of places, a total with the month's bars, a heat map and the table of meters.
 
-Run by its own environment's Python with BENCH_DSN, BENCH_TODAY and BENCH_PORT. `?node=CODE&tab=use|heat|meters`.
+Run by its own environment's Python with BENCH_DSN, BENCH_TODAY and BENCH_PORT. `?node=CODE&tab=use|heat|meters&opened=CODE,CODE`.
 """
 
 import os
@@ -10,13 +10,13 @@ from pathlib import Path
 from nicegui import run, ui
 
 sys.path.insert(0, str(Path(__file__).parent))
-import console_sql as sql  # noqa: E402  # the folder is known only now
+import console_sql as sql  # the folder is known only now
 
 POOL = sql.open_pool()
 
 
 @ui.page("/")
-async def index(node: str = "campus", tab: str = "use") -> None:
+async def index(node: str = "campus", tab: str = "use", opened: str = "") -> None:
     """One visitor's page."""
     state = {"node": node, "tab": tab}
 
@@ -35,7 +35,8 @@ async def index(node: str = "campus", tab: str = "use") -> None:
     places = await run.io_bound(sql.ask, POOL, sql.PLACES)
     with ui.row().classes("w-full no-wrap"):
         with ui.scroll_area().classes("w-72 h-screen"):
-            ui.tree(sql.nested(places), on_select=lambda event: choose(node=event.value)).expand(["campus"])
+            tree = ui.tree(sql.nested(places), on_select=lambda event: choose(node=event.value)).expand(["campus", *opened.split(",")])
+            tree.add_slot("default-header", '<span :data-node="props.node.id">{{ props.node.label }}</span>')
         with ui.column().classes("w-full"):
             with ui.tabs(value=tab, on_change=lambda event: choose(tab=event.value)):
                 for name in ("use", "heat", "meters"):

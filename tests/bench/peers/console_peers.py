@@ -1,6 +1,6 @@
 """The console's peers, two Python stacks people would build it with: NiceGUI and Dash in an environment of their own, served on the same database.
 
-Grafana, MyEMS and ThingsBoard are no Python packages (the index holds an empty one called grafana, none of the other two); they are not measured here.
+Grafana, MyEMS and ThingsBoard cannot be had as Python packages (one called grafana is empty); they are not measured here.
 """
 
 from __future__ import annotations
@@ -56,4 +56,4 @@ def peer(name: str, python: Path, dsn: str, today: date) -> Iterator[Server]:
 def wanted(node: str, tab: str) -> Wanted:
     """The figure of a place in one of the peers' tabs."""
     shown = f'.content[data-place="{node}"][data-tab="{tab}"]'
-    return Wanted(f"{shown} .figure", "[0-9]", {"meters": "", "use": f"{shown} canvas, {shown} .main-svg", "heat": f"{shown} canvas, {shown} .main-svg"}[tab])
+    return Wanted(f"{shown} .figure", drawn="" if tab == "meters" else f"{shown} canvas, {shown} .main-svg")

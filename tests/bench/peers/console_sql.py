@@ -21,18 +21,27 @@ with recursive below as (
     select m.id, m.code from below as b join point_position as h on h.place = b.code join metering_point as m on m.code = h.point
     where m.medium = 'electricity' and h.role <> 'check'
 )"""
-DAYS = BELOW + """
+DAYS = (
+    BELOW
+    + """
 select c.day, sum(c.value)::bigint as value from points as p join consumption_day as c on c.point_id = p.id
 where c.day between %(first)s and %(last)s group by c.day order by c.day"""
-HOURS = BELOW + """
+)
+HOURS = (
+    BELOW
+    + """
 select c.day, ((s.number - 1) / 4)::integer as hour, sum(s.value)::bigint as value
 from points as p join consumption_day as c on c.point_id = p.id cross join unnest(c.slots) with ordinality as s (value, number)
 where c.day between %(first)s and %(last)s group by 1, 2 order by 1, 2"""
-METERS = BELOW + """
+)
+METERS = (
+    BELOW
+    + """
 select p.code, d.name_zh, d.profile, sum(c.value)::bigint as value
 from points as p join installation as i on i.point = p.code and i.removed_at is null join device as d on d.code = i.device
 left join consumption_day as c on c.point_id = p.id and c.day between %(first)s and %(last)s
 group by p.code, d.name_zh, d.profile order by p.code"""
+)
 PLACES = "select code, parent, name_zh from place where removed_at is null order by position"
 
 

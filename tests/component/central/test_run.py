@@ -23,6 +23,8 @@ from paho.mqtt.properties import Properties
 from central.db.embedded import embedded
 from central.db.migrate import migrate
 from central.db.pool import Connection, connect
+from central.settings import load_settings
+from central.status import status
 from protocol.messages import Ack, BatchId, LinesDocument, State, checksum, columns, decode_record, encode_readings, encode_record
 from protocol.reading import Reading, SeriesKey
 from protocol.topics import Down, Up, down, down_filter, up
@@ -184,3 +186,25 @@ def test_status_tells_the_site_as_json(place: Place):
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
     assert (facts["database"], facts["edition"], facts["devices"], facts["gateways"]) == ("ok", "plain", 3, 2)
+
+
+def test_each_part_works_as_its_database_role(place: Place, box: Box):
+    with connect(place.dsn, autocommit=True) as conn:
+        conn.execute("create table worker (part text, role text)")
+        conn.execute("grant insert on worker to public")
+        conn.execute(
+            "create function note_worker() returns trigger language plpgsql as "
+            "$$ begin insert into worker values (current_setting('application_name'), current_user); return null; end $$"
+        )
+        for table in ("reading", "gateway_status"):
+            conn.execute(f"create trigger note after insert or update on {table} execute function note_worker()".encode())
+        place.start("ingest,jobs")
+        box.client.publish(up("gw-1", Up.STATE), encode_record(State(state="online", at_ms=1, epoch=1)), qos=1, retain=True)
+        until(lambda: box.send(1) or box.has_acked(1))
+        until(lambda: conn.execute("select state from gateway_status where gateway = 'gw-1'").fetchone() == ("online",))
+
+        workers = {(part, role) for part, role in conn.execute("select part, role from worker")}
+        assert workers == {("central-ingest", "ce_ingest"), ("central-jobs", "ce_jobs")}
+        leaders = conn.execute("select application_name from pg_locks join pg_stat_activity using (pid) where locktype = 'advisory'").fetchall()
+        assert {name for (name,) in leaders} == {"central-jobs"}
+    assert status(load_settings(place.config, {}))["roles"] == "in force"

@@ -13,8 +13,13 @@ import orjson
 from central.alarms.collect import WATCHES
 from central.alarms.rounds import run_round
 from central.analytics.rounds import morning
+from central.batches.start import draft_batch, start_batch
 from central.consumption.tariffs import put_tariff
 from central.db.pool import Connection, Pool, connect
+from central.exports.jobs import request_export
+from central.exports.model import Format
+from central.identity.principal import Principal
+from central.web.translations import Language
 from protocol.site_plan import SitePlan, parse_site_plan
 from tests.bench.campus_year import ZONE, fill
 
@@ -55,6 +60,28 @@ def seed(dsn: str, pool: Pool) -> None:
     for _ in morning(pool, ZONE.key, today):
         pass
     evaluate(dsn)
+
+
+def begin_work(conn: Connection, chief: Principal, now: float) -> dict[str, object]:
+    """A batch and an export of an administrator; numbers of things that pages are about."""
+    key = str(_one(conn, "select id from finding where code = 'residual.negative'"))
+    batch = draft_batch(conn, chief, "settle-findings", "findings", [key], None, now)
+    start_batch(conn, chief, batch.id, {"resolution": "RMA-2211"}, "", now)
+    request_export(conn, chief, "devices", Format.XLSX, "node=lib", Language("zh_CN"), now)
+    return {
+        "batch": batch.id,
+        "alarm": _one(conn, "select id from alarm where rule = 'leak' and subject = 'w-lab-1'"),
+        "parent": _one(conn, "select parent from alarm where parent is not null limit 1"),
+        "finding": _one(conn, "select id from alarm where rule = 'consumption_finding' limit 1"),
+        "leak": _one(conn, "select id from leak where point = 'w-lab-1'"),
+        "account": _one(conn, "select account_id from account where name <> %s", chief.name),
+    }
+
+
+def _one(conn: Connection, statement: str, *params: object) -> object:
+    (value,) = conn.execute(statement.encode(), params).fetchone() or (None,)
+    assert value is not None, statement
+    return value
 
 
 def evaluate(dsn: str) -> None:
@@ -125,7 +152,13 @@ def _electric(code: str, profile: str, rooms: list[object], main: str) -> Iterat
 
 def _water(n: int) -> dict[str, object]:
     name = {"zh": f"{n}号冷水表", "en": f"Cold water {n}"}
-    return {"id": f"w-dorm-1-{n}", "profile": "generic/cjt188_cold_water_valve", "address": f"{78330011223340 + n}", "place": "dorm-1-f1", "name": name}
+    return {
+        "id": f"w-dorm-1-{n}",
+        "profile": "generic/cjt188_cold_water_valve",
+        "address": f"{78330011223340 + n}",
+        "place": "dorm-1-f1",
+        "name": name,
+    }
 
 
 def _reporting(n: int, code: str) -> dict[str, object]:
@@ -143,19 +176,24 @@ def _enter_tariffs(conn: Connection, today: date) -> None:
 
 def _write_fleet(conn: Connection) -> None:
     """One gateway down since yesterday, a silent meter, a week of line hours."""
-    conn.execute("update gateway_status set state = 'offline', last_seen_at = now() - interval '20 hours', health_at = last_seen_at where gateway = %s", [DOWN])
+    conn.execute(
+        "update gateway_status set state = 'offline', last_seen_at = now() - interval '20 hours', health_at = last_seen_at where gateway = %s", [DOWN]
+    )
     conn.execute("update gateway_status set health_at = now(), last_seen_at = now() where gateway <> %s", [DOWN])
     conn.execute(
         "update device_status set last_measured_at = now() - interval '20 hours' where device in (select code from device where gateway = %s)", [DOWN]
     )
     conn.execute("update device_status set last_measured_at = now() - interval '6 days' where device = %s", [SILENT])
     conn.execute(
-        "update gateway_status as s set reported = jsonb_build_object('documents', jsonb_build_object('lines', jsonb_build_object('version', d.version)))"
-        " from desired_document as d where d.gateway = s.gateway and d.document = 'lines'"
+        "update reading set measured_at = t.last_measured_at from series as s join device_status as t on t.device = s.device"
+        " where s.id = reading.series_id and t.last_measured_at < now() - interval '1 hour'"
     )
     conn.execute(
-        "insert into batch select 'gw-01', 1, 1, n, now() - n * interval '1 minute', 'stored', 120, 0 from generate_series(1, 30) as n"
+        "update gateway_status as s set reported = jsonb_build_object('documents',"
+        "   jsonb_build_object('lines', jsonb_build_object('version', d.version)))"
+        " from desired_document as d where d.gateway = s.gateway and d.document = 'lines'"
     )
+    conn.execute("insert into batch select 'gw-01', 1, 1, n, now() - n * interval '1 minute', 'stored', 120, 0 from generate_series(1, 30) as n")
     conn.execute("insert into ack_cursor (gateway, generation, epoch, received) values ('gw-01', 1, 1, '{[1,31)}')")
     conn.execute(
         "insert into line_hour (gateway, line, hour, exchanges, timeouts, checksum_errors, useful_bytes, busy_ms, seconds)"
@@ -193,7 +231,12 @@ def _write_curve(conn: Connection) -> None:
 def _write_reports(conn: Connection, today: date) -> None:
     """What meters with IoT cards said of themselves: one battery that ends soon, one fault."""
     for n, (device,) in enumerate(conn.execute("select device from iot_meter order by device").fetchall()):
-        state = {"battery_voltage": 3600 - (4 * (DAYS - 1) if n == 0 else 0), "signal_rsrp": -85_000 - 4_000 * n, "valve_state": 1, "leak": int(n == 2)}
+        state = {
+            "battery_voltage": 3600 - (4 * (DAYS - 1) if n == 0 else 0),
+            "signal_rsrp": -85_000 - 4_000 * n,
+            "valve_state": 1,
+            "leak": int(n == 2),
+        }
         conn.execute(
             "insert into iot_state (device, last_report_at, measured_at, state, firmware, reports) values"
             " (%s, now() - %s * interval '1 hour', now() - %s * interval '1 hour', %s, '1.2', 70)",
@@ -208,9 +251,13 @@ def _write_reports(conn: Connection, today: date) -> None:
 
 
 def _write_findings(conn: Connection) -> None:
-    for n, (code, device) in enumerate((("register.fall", "lab-m101"), ("register.jump", "lab-m102"), ("register.fall", "lib-m103"), ("consumption.filled", "lib-m101"))):
+    """What nobody has settled yet."""
+    fell, jumped, filled, negative = "register.fall", "register.jump", "consumption.filled", "residual.negative"
+    found = ((fell, "lab-m101"), (jumped, "lab-m102"), (fell, "lib-m103"), (filled, "lib-m101"), (negative, "lab-m102"))
+    for n, (code, device) in enumerate(found):
+        data = orjson.dumps({"before": 120_000 + n, "after": 4_000}).decode()
         conn.execute(
             "insert into finding (code, point, device, place, at, until, data) select %s, d.code, d.code, d.place, now() - %s * interval '1 day',"
             " now() - %s * interval '1 day' + interval '15 minutes', %s from device as d where d.code = %s",
-            [code, n + 1, n + 1, orjson.dumps({"before": 120_000 + n, "after": 4_000}).decode(), device],
+            [code, n + 1, n + 1, data, device],
         )

@@ -35,7 +35,7 @@
   if (document.querySelector("[role=alert] h1")) problems.push("an error page");
 
   const texts = new Set([document.title]);
-  const quiet = "code, kbd, pre, .mono, script, style, template, [lang]:not(html), .chart-numbers, .secret, svg";
+  const quiet = "code, kbd, pre, .mono, script, style, template, [lang]:not(html), .chart-numbers, .factor, .secret, select[name=profile], svg";
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const text = node.textContent.trim();

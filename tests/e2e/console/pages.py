@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import cycle, product
 
 from fastapi import FastAPI
 
@@ -39,16 +39,20 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/account/factor": ("/account/factor",),
     "/accounts": ("/accounts",),
     "/accounts/tokens": ("/accounts/tokens",),
-    "/accounts/{account_id}": ("/accounts/2",),
+    "/accounts/{account_id}": ("/accounts/{account}",),
     "/alarms": ("/alarms?node=campus", "/alarms?tab=table"),
     "/alarms/rules": ("/alarms/rules",),
     "/alarms/rules/{name}": ("/alarms/rules/gateway_offline",),
     "/alarms/windows": ("/alarms/windows",),
-    "/alarms/{number}": ("/alarms/35", "/alarms/38"),
+    "/alarms/{number}": ("/alarms/{alarm}", "/alarms/{parent}", "/alarms/{finding}"),
+    "/api": ("/api",),
     "/audit": ("/audit",),
     "/batches": ("/batches",),
-    "/batches/{batch}": ("/batches/1",),
+    "/batches/{batch}": ("/batches/{batch}",),
     "/devices/{code}": (f"/devices/{CURVED}", "/devices/w-dorm-1-5"),
+    "/devices/{code}/ratio": (f"/devices/{CURVED}/ratio",),
+    "/devices/{code}/replace": (f"/devices/{CURVED}/replace",),
+    "/devices/{code}/switch": ("/devices/w-dorm-1-1/switch",),
     "/electricity": tuple(
         f"/electricity?node=campus&period=month&compare=previous&tab={tab}"
         for tab in ("overview", "ranking", "items", "heat", "demand", "tariff", "flow", "balance", "devices")
@@ -72,7 +76,7 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/water/health": ("/water/health?node=campus",),
     "/water/health/{code}": ("/water/health/w-dorm-1-5",),
     "/water/leaks": ("/water/leaks?node=campus",),
-    "/water/leaks/{number}": ("/water/leaks/2",),
+    "/water/leaks/{number}": ("/water/leaks/{leak}",),
     "/welcome": ("/welcome",),
 }
 OF_STRANGERS = frozenset({"/login", "/welcome", "/wall/enter"})
@@ -99,14 +103,22 @@ assert len(set(LOOKS)) == len(list(product(LANGUAGES, THEMES, SIZES)))
 
 
 def addresses() -> list[tuple[str, str]]:
-    """Every address with the account that looks at it."""
+    """Every address, numbers of the stage still to be put in, with the account that looks at it."""
     return [(address, STRANGER if route in OF_STRANGERS else CHIEF) for route, found in PAGES.items() for address in found]
 
 
 def seen_as(look: Look) -> list[tuple[str, str]]:
-    """The addresses whose turn it is: each comes up in three looks, in all sizes, both languages and both themes."""
-    at = LOOKS.index(look)
-    return [one for number, one in enumerate(addresses()) if (at - number) % len(LOOKS) < _SEEN]
+    """The addresses whose turn it is. Every route has three looks or more, each of its addresses one: all sizes, both languages, both themes."""
+    return [(address, account) for turn, _, address, account in turns() if turn == look]
+
+
+def turns() -> Iterator[tuple[Look, str, str, str]]:
+    """Look, route, address and account, one after the other in the order of LOOKS."""
+    following = cycle(LOOKS)
+    for route, found in PAGES.items():
+        account = STRANGER if route in OF_STRANGERS else CHIEF
+        for number in range(max(_SEEN, len(found))):
+            yield next(following), route, found[number % len(found)], account
 
 
 def get_routes(app: FastAPI) -> set[str]:

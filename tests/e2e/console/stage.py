@@ -1,4 +1,4 @@
-"""The console on a stage: a PostgreSQL of its own, the seeded campus, the web role served by uvicorn, and the threads of the jobs role pages wait for.
+"""The console on a stage: a PostgreSQL of its own, the seeded campus, the web role served by uvicorn, and the jobs pages wait for.
 
 Everything runs in this process; the clock of central can be moved. scripts/screenshots.py uses the same stage.
 """
@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,12 +24,13 @@ from central.db.embedded import embedded, prepare
 from central.db.pool import Connection, connect, open_pool
 from central.exports.work import work_exports
 from central.identity.accounts import add_account
-from central.identity.permissions import Role
+from central.identity.permissions import PERMISSIONS, Role
+from central.identity.principal import Principal
 from central.identity.sessions import Visitor, open_session
 from central.notify.rounds import notify
 from central.settings import NotifySettings, Settings, WebSettings
 from central.web.app import create_app
-from tests.e2e.console.campus import seed
+from tests.e2e.console.campus import begin_work, seed
 
 CHIEF, VIEWER = "chief", "guest"  # an administrator, and one who may only look
 PASSWORD = "seven green kettles"
@@ -56,6 +57,7 @@ class Stage:
     dsn: str
     app: FastAPI
     clock: Clock
+    numbers: Mapping[str, object]  # of things pages are about, for addresses
 
     def session(self, name: str, factor: bool = True) -> str:
         """The secret of a new session of an account, as its cookie `ce_session` holds it."""
@@ -80,11 +82,12 @@ def open_stage() -> Iterator[Stage]:
         central = Central(settings, pool, clock, dsn)
         seed(dsn, pool)
         with connect(dsn) as conn:
-            add_account(conn, CHIEF, PASSWORD, Role.ADMIN, time.time())
+            chief = Principal(CHIEF, PERMISSIONS, account_id=add_account(conn, CHIEF, PASSWORD, Role.ADMIN, time.time()), factor=True)
             add_account(conn, VIEWER, PASSWORD, Role.VIEWER, time.time())
+            numbers = begin_work(conn, chief, time.time())
         app = create_app(central)
         with _served(app) as url, _working(central):
-            yield Stage(url, dsn, app, clock)
+            yield Stage(url, dsn, app, clock, numbers)
 
 
 @contextmanager

@@ -146,8 +146,8 @@ def test_a_reading_that_arrives_is_patched_into_the_table_of_a_place(stage, brow
     before = row.locator('[data-part="value"]').inner_text()
     with stage.connection() as conn:
         conn.execute(
-            "insert into reading select s.id, now(), 987654321000, 0 from series as s join installation as i on i.device = s.device and i.register = s.quantity"
-            " where s.device = %s",
+            "insert into reading select s.id, now(), 987654321000, 0 from series as s"
+            " join installation as i on i.device = s.device and i.register = s.quantity where s.device = %s",
             [CURVED],
         )
         conn.execute("select pg_notify('ce_reading', %s)", [CURVED])

@@ -71,7 +71,7 @@ def test_an_export_is_exactly_the_filtered_rows(browse, tmp_path):
 
 
 def test_a_batch_is_previewed_confirmed_and_told_row_by_row(browse):
-    page = browse("/findings")
+    page = browse("/findings?f.state=open")
     rows = page.locator("#content tbody tr")
     expect(rows).to_have_count(4)
     boxes = page.locator("[data-pick]")

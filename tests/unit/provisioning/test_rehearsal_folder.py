@@ -79,7 +79,7 @@ def test_meters_that_report_by_themselves_get_keys_ports_and_accounts_once(tmp_p
         assert ground.passwords.read_text(encoding="utf-8") == f"{imei}:{folder.secret(f'broker-{imei}')}\n"
         assert (settings.iot.mqtt, settings.iot.secrets_dir) == (True, ground.ways.secrets_dir)
         assert (settings.iot.tcp_port, settings.iot.udp_port) == (ground.ways.tcp_port, ground.ways.udp_port)
-        assert secret.strip() not in " ".join(player(ground, DEMO, folder, "http://127.0.0.1:8080", BROKER))
+        assert secret.strip() not in " ".join(player(ground, DEMO, folder, "http://127.0.0.1:8080", BROKER, 2))
         assert iot_ground(plan, folder, 60) == ground
         assert key.read_text(encoding="utf-8") == secret
 

@@ -170,3 +170,14 @@ def test_sums_by_gateway_place_and_site(standing: Connection, read: Run, count: 
     assert sums(By.PLACE, "campus") == [("b1", 2, 192, 186), ("b2", 1, 24, 24)]
     assert sums(By.DEVICE, "b1") == [("m1", 1, 96, 90), ("m2", 1, 96, 96)]
     assert [row.name_zh for row in completeness(standing, DAY, By.SITE, LATER_MS)] == ["大学"]
+
+
+def test_nothing_is_due_before_a_meter_that_hung_there_came_to_a_plan(standing: Connection, read: Run, count: Run):
+    standing.execute("update installation set asked_from = to_timestamp(%s / 1000.0) where device = 'm1'", (FROM_MS + 23 * HOUR,))
+    standing.execute("update installation set asked_from = to_timestamp(%s / 1000.0) where device = 'm2'", (TO_MS + HOUR,))
+    read("m1", range(FROM_MS + 22 * HOUR, TO_MS, Q))
+
+    count()
+
+    assert figures(standing) == (4, 4, 0, 0)
+    assert not [row for row in completeness(standing, DAY, By.DEVICE, LATER_MS) if row.code == "m2"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from central.db.grants import DatabaseRole
+from central.db.pool import Pool, open_pool
+from central.db.roles import as_role
 from central.mqtt.session import Message
 from protocol.messages import CRC_PROPERTY, BatchId, checksum, columns, encode_readings
 from protocol.reading import Reading, SeriesKey
@@ -48,3 +51,10 @@ def make_readings() -> Callable[..., list[Reading]]:
 def wrap() -> Callable[..., Message]:
     """`wrap(payload, batch, gateway=None, channel=Up.DATA)`: bytes as a message of a gateway."""
     return envelope
+
+
+@pytest.fixture
+def pool(fresh_database: str) -> Iterator[Pool]:
+    """A pool as ingest has it: its connections may do what is ingest's business and nothing else."""
+    with open_pool(as_role(fresh_database, DatabaseRole.INGEST), max_size=4) as opened:
+        yield opened

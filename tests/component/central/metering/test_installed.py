@@ -30,7 +30,8 @@ def test_a_new_meter_stands_there_since_local_midnight_of_its_day(conn: Connecti
     diff = import_plan(conn, since(plan, "2024-09-01"))
 
     assert began(conn) == ["2024-09-01 00:00:00"]
-    assert conn.execute("select installed_at > now() - interval '1 hour' from installation where device = 'm2'").fetchone() == (True,)
+    asked = "select device, installed_at > now() - interval '1 hour', asked_from > now() - interval '1 hour' from installation order by 1 limit 2"
+    assert conn.execute(asked).fetchall() == [("m1", False, True), ("m2", True, None)]
     told = [(row.code, row.fields) for row in diff.rows if row.kind == "installation" and row.fields]
     assert told == [("p1", {"installed": (None, "2024-09-01")})]
     assert preview.rows == diff.rows

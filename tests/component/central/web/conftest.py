@@ -75,11 +75,13 @@ class Web:
 
 
 @contextmanager
-def _served(dsn: str, public_url: str = "http://127.0.0.1:8080", identity: IdentitySettings | None = None) -> Iterator[Web]:
-    """The application on a database, answering on a port of its own."""
+def _served(
+    dsn: str, public_url: str = "http://127.0.0.1:8080", identity: IdentitySettings | None = None, web: WebSettings | None = None
+) -> Iterator[Web]:
+    """The application on a database, answering on a port of its own. `web` replaces `public_url`."""
     clock, served = Clock(), as_role(dsn, DatabaseRole.WEB)
     with tempfile.TemporaryDirectory() as data, open_pool(dsn, max_size=4) as pool, open_pool(served, max_size=8) as web_pool:
-        settings = Settings(data_dir=Path(data), web=WebSettings(public_url=public_url), identity=identity or IdentitySettings())
+        settings = Settings(data_dir=Path(data), web=web or WebSettings(public_url=public_url), identity=identity or IdentitySettings())
         central = Central(settings, web_pool, clock, served)
         app = create_app(central)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1))
