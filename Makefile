@@ -6,7 +6,7 @@ PORT ?=
 PY := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-timescale check lint bench faults fuzz smoke docs format clean
+.PHONY: help demo test test-timescale check lint bench faults fuzz smoke docs screenshots format clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -59,6 +59,10 @@ bench: ## the benchmarks, or some: make bench [NAMES="ingest lines"]; results in
 docs: ## write the generated reference pages again
 	@$(PYTHON) scripts/setup.py demo
 	$(PY) scripts/docs.py
+
+screenshots: ## take the pictures of the documentation again: docs/images
+	@$(PYTHON) scripts/setup.py test
+	$(PY) scripts/screenshots.py
 
 format: ## format and fix what can be fixed
 	@$(PYTHON) scripts/setup.py check

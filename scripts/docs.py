@@ -130,8 +130,8 @@ def _api() -> str:
     ]
     text = (
         "Send `Authorization: Bearer TOKEN`; `central token create` makes tokens. Times are Unix milliseconds UTC, values whole numbers in the "
-        "quantity's base unit. Problems are answered as JSON with a stable `code` (see [errors](errors.md)). A running server shows the same with types, "
-        "examples and commands to paste under `/api`, and as OpenAPI under `/api/openapi.json`."
+        "quantity's base unit. Problems are answered as JSON with a stable `code` (see [errors](errors.md)). A running server shows the same with "
+        "types, examples and commands to paste under `/api`, and as OpenAPI under `/api/openapi.json`."
     )
     return f"# JSON API\n\n{text}\n\n" + _table(("request", "parameters", "answer"), sorted(rows))
 

@@ -17,23 +17,29 @@ $$;
 CREATE FUNCTION public.counting_points(node text, of_medium text, on_day date, zone text) RETURNS TABLE(point_id integer, point text, place text, role text, installed_at timestamp with time zone, removed_at timestamp with time zone, above text)
     LANGUAGE sql STABLE
     AS $$
-    with recursive stands as materialized (
-        select i.point, min(i.installed_at) as installed_at, max(coalesce(i.removed_at, 'infinity')) as removed_at
-        from installation as i where i.register is not null group by i.point
-    ), here as materialized (
-        select m.id, h.point, h.place, h.role, h.upstream, s.installed_at, s.removed_at
+    with recursive below as materialized (
+        select m.id, h.point, h.place, h.role, h.upstream
         from place_within as w
         join point_position as h on h.place = w.place and h.valid_from <= on_day and h.valid_to > on_day
         join metering_point as m on m.code = h.point and m.medium = of_medium
-        join stands as s on s.point = h.point
-        where w.above = node and h.role not in ('check', 'virtual') and (s.installed_at at time zone zone)::date <= on_day
+        where w.above = node and h.role not in ('check', 'virtual')
+    ), stands as (
+        select i.point, min(i.installed_at) as installed_at, max(coalesce(i.removed_at, 'infinity')) as removed_at
+        from installation as i where i.register is not null and i.point in (select b.point from below as b) group by i.point
+    ), here as materialized (
+        select b.id, b.point, b.place, b.role, b.upstream, s.installed_at, s.removed_at
+        from below as b join stands as s on s.point = b.point
+        where (s.installed_at at time zone zone)::date <= on_day
             and (s.removed_at = 'infinity' or (s.removed_at at time zone zone)::date >= on_day)
     ), up (point, above, depth) as (
         select point, upstream, 1 from here where upstream is not null
         union all
         select up.point, h.upstream, up.depth + 1
         from up join point_position as h on h.point = up.above and h.valid_from <= on_day and h.valid_to > on_day
-        left join stands as s on s.point = h.point
+        left join lateral (
+            select i.point, min(i.installed_at) as installed_at, max(coalesce(i.removed_at, 'infinity')) as removed_at
+            from installation as i where i.register is not null and i.point = h.point group by i.point
+        ) as s on true
         where h.upstream is not null and up.depth < 20 and (s.point is null or (s.installed_at at time zone zone)::date <= on_day
             and (s.removed_at = 'infinity' or (s.removed_at at time zone zone)::date >= on_day))
     ), nearest as (
@@ -1226,6 +1232,7 @@ CREATE TABLE public.installation (
     rollover bigint,
     max_per_hour bigint,
     ratio_version integer DEFAULT 1 NOT NULL,
+    asked_from timestamp with time zone,
     CONSTRAINT installation_ct_check CHECK ((ct >= 1)),
     CONSTRAINT installation_denominator_check CHECK ((denominator >= 1)),
     CONSTRAINT installation_interval CHECK ((removed_at > installed_at)),
@@ -1244,6 +1251,8 @@ COMMENT ON COLUMN public.installation.numerator IS 'consumption = register diffe
 COMMENT ON COLUMN public.installation.rollover IS 'register value at which the meter wraps to 0, base units; null: not known, a wrap is treated as a fall';
 
 COMMENT ON COLUMN public.installation.max_per_hour IS 'what can pass the meter in an hour, register base units; null: the default of the medium';
+
+COMMENT ON COLUMN public.installation.asked_from IS 'readings are due from here on: when a plan brought a meter that had hung there for long (installed_at); null: since installed_at';
 
 ALTER TABLE public.installation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.installation_id_seq
@@ -2569,6 +2578,8 @@ CREATE INDEX device_place ON public.device USING btree (place);
 
 CREATE INDEX device_search ON public.device USING gin ((((((((code || ' '::text) || address) || ' '::text) || name_zh) || ' '::text) || lower(name_en))) public.gin_trgm_ops);
 
+CREATE INDEX device_standing ON public.device USING btree (place) WHERE (removed_at IS NULL);
+
 CREATE INDEX event_at ON public.event USING btree (at);
 
 CREATE INDEX event_device ON public.event USING btree (device, at) WHERE (device IS NOT NULL);
@@ -2633,7 +2644,7 @@ CREATE INDEX place_parent ON public.place USING btree (parent);
 
 CREATE INDEX place_search ON public.place USING gin ((((((code || ' '::text) || name_zh) || ' '::text) || lower(name_en))) public.gin_trgm_ops);
 
-CREATE INDEX place_within_above ON public.place_within USING btree (above);
+CREATE INDEX place_within_below ON public.place_within USING btree (above, place);
 
 CREATE INDEX point_position_place ON public.point_position USING btree (place);
 

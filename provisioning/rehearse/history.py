@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime
 
 from edge_agent.drivers.driver import driver_for
 from edge_agent.drivers.plan import Memory, plan
+from protocol.errors import ProgramFailed
 from protocol.messages import MAX_READINGS, BatchId, Columns, Event, encode_events, encode_readings
 from protocol.profile import AnyProfile, DeviceKind
 from protocol.profile_items import Ratio
@@ -224,7 +225,7 @@ def _shown(meter: Meter, at_s: int) -> int:
         values = dict(driver.decode(request, replies).values)
         if meter.register in values:
             return values[meter.register]
-    raise AssertionError(f"{meter.device.id} does not show its register")
+    raise ProgramFailed(f"virtual device {meter.device.id} does not show {meter.register}, so it can have no past; leave --history-days out")
 
 
 def _columns(rows: Sequence[_Row]) -> Columns:

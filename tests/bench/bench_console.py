@@ -42,6 +42,8 @@ def run() -> list[Figure]:
             ours = Ours(dsn, server, browser, at)
             figures = [*ours.first_paints(), *ours.switches(), *ours.parts(), *ours.alone(), *ours.operators()]
             mine = ours.beside_peers()
-        peers = {} if python is None else {name: measure_peer(name, python, dsn, today, browser, at) for name in NAMES}
-        figures += compared(mine, peers) + statements(dsn, today, at)
-    return [*figures, Figure("conditions", told if python else told + "; no peers: their packages could not be installed")]
+        peers = {name: measure_peer(name, python, dsn, today, browser, at) for name in NAMES} if python else {}
+        measured = {name: found for name, found in peers.items() if found}
+        figures += compared(mine, measured) + statements(dsn, today, at)
+    missing = [f"; {name} could not be measured" for name in NAMES if name not in measured]
+    return [*figures, Figure("conditions", told + "".join(missing))]

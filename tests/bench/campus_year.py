@@ -11,7 +11,7 @@ SQL from the day rows, so that parts sum to wholes. Newest registers, states and
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -35,20 +35,23 @@ SLOTS = 96
 _SEED = 20261122
 _MISSING = 0.004  # share of point days of which nothing is known
 _HALF = 0.004  # ... of which the afternoon is missing
+_LOSS = 40  # a main meter shows a fortieth more than the meters below it
 _EPOCH = date(2000, 1, 1)  # PostgreSQL's own
 _INT4_OID, _INT8_OID = 23, 20
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One metering point: its number, medium, device, register, where it hangs, and the kind of consumer it is."""
+    """One metering point: its number, medium, device, register, where it hangs, the kind of consumer it is, the point above it."""
 
     id: int
+    code: str
     medium: str
     device: str
     register: str
     places: tuple[str, ...]
     kind: str
+    upstream: str | None
 
 
 def fill(conn: Connection, days: int = 366, today: date | None = None, plan: SitePlan | None = None, leaking: Collection[str] = ()) -> list[Point]:
@@ -77,13 +80,16 @@ def fill(conn: Connection, days: int = 366, today: date | None = None, plan: Sit
 
 def _points(conn: Connection) -> list[Point]:
     found = conn.execute(
-        "select m.id, m.medium, i.device, i.register, d.kind, array_agg(w.above) from metering_point as m "
+        "select m.id, m.code, m.medium, i.device, i.register, h.upstream, array_agg(w.above) from metering_point as m "
         "join point_position as h on h.point = m.code join place_within as w on w.place = h.place "
         "join place as p on p.code = w.above and p.kind <> 'room' "
         "join installation as i on i.point = m.code join device as d on d.code = i.device "
-        "where i.register is not null and h.role <> 'check' group by 1, 2, 3, 4, 5 order by 1"
+        "where i.register is not null and h.role <> 'check' group by 1, 2, 3, 4, 5, 6 order by 1"
     )
-    return [Point(number, medium, device, register, tuple(places), _kind(medium, device)) for number, medium, device, register, _, places in found]
+    return [
+        Point(number, code, medium, device, register, tuple(places), _kind(medium, device), upstream)
+        for number, code, medium, device, register, upstream, places in found
+    ]
 
 
 def _kind(medium: str, device: str) -> str:
@@ -114,7 +120,8 @@ def _draw_days(conn: Connection, points: Sequence[Point], days: Sequence[date], 
     kind_of = np.array([kinds.index(point.kind) for point in points])
     places = sorted({(place, point.medium) for point in points for place in point.places})
     number_of = {key: number for number, key in enumerate(places)}
-    owner = np.array([(position, number_of[place, point.medium]) for position, point in enumerate(points) for place in point.places])
+    owner = np.array([(position, number_of[place, points[position].medium]) for position, place in _counted(points)])
+    lower, upper = _supply(points)
     ids = np.array([point.id for point in points])
     for number, day in enumerate(days):
         holiday = day.month in (2, 7, 8)
@@ -122,6 +129,9 @@ def _draw_days(conn: Connection, points: Sequence[Point], days: Sequence[date], 
         slots = np.rint(shapes[kind_of] * size[:, None] * chance.gamma(4, 0.25, (len(points), SLOTS))).astype(np.int64)
         if number > len(days) - 20:
             slots[leaks] += np.maximum(1, (shapes[kind_of[leaks]].max(axis=1) / 8).astype(np.int64))[:, None]
+        slots[np.unique(upper)] = 0
+        np.add.at(slots, upper, slots[lower])
+        slots[np.unique(upper)] += slots[np.unique(upper)] // _LOSS
         known = np.full((len(points), SLOTS), 900, np.int64)
         fate = chance.random(len(points))
         known[fate < _HALF, SLOTS // 2 :] = 0
@@ -134,6 +144,21 @@ def _draw_days(conn: Connection, points: Sequence[Point], days: Sequence[date], 
         copy_in(conn, _COPY_DAYS, _day_rows(ids, day, slots, known, started, registers))
         copy_in(conn, _COPY_PLACES, _place_rows(places, owner, day, slots, known))
     return registers
+
+
+def _counted(points: Sequence[Point]) -> Iterator[tuple[int, str]]:
+    """Which point counts in which place: where no point above it counts too."""
+    places_of = {point.code: set(point.places) for point in points}
+    for position, point in enumerate(points):
+        above = places_of.get(point.upstream or "", set())
+        yield from ((position, place) for place in point.places if place not in above)
+
+
+def _supply(points: Sequence[Point]) -> tuple[np.ndarray, np.ndarray]:
+    """Points with the point above each: one level, as the reference plan has it."""
+    number_of = {point.code: position for position, point in enumerate(points)}
+    pairs = [(position, number_of[point.upstream]) for position, point in enumerate(points) if point.upstream in number_of]
+    return tuple(np.array(pairs, np.int64).reshape(-1, 2).T)  # type: ignore[return-value]
 
 
 def _slots_so_far(day: date) -> int:

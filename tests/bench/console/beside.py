@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page
+from playwright.sync_api import Error as PlaywrightError
 
 from central.consumption.days import month_of, next_month
 from central.consumption.report import heat_map
@@ -56,8 +57,16 @@ def measured(desk: Desk, server: Server, pages: Mapping[str, tuple[str, Wanted]]
 
 
 def measure_peer(name: str, python: Path, dsn: str, today: date, browser: Browser, at: Spots) -> dict[str, float]:
-    """As `measured`, and its switches."""
+    """As `measured`, and its switches; nothing, with the reason told, where it gives up."""
     tell(f"peer {name}")
+    try:
+        return _measured_peer(name, python, dsn, today, browser, at)
+    except (PlaywrightError, RuntimeError) as error:
+        tell(f"{name} left out: {error}")
+        return {}
+
+
+def _measured_peer(name: str, python: Path, dsn: str, today: date, browser: Browser, at: Spots) -> dict[str, float]:
     with peer(name, python, dsn, today) as server:
         desk = Desk(browser, server.url)
         pages = {"use": ("/", wanted("campus", "use"))}

@@ -15,7 +15,7 @@ import console_sql as sql  # the folder is known only now
 POOL = sql.open_pool()
 
 
-@ui.page("/")
+@ui.page("/", response_timeout=60)
 async def index(node: str = "campus", tab: str = "use", opened: str = "") -> None:
     """One visitor's page."""
     state = {"node": node, "tab": tab}

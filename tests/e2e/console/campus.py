@@ -94,7 +94,7 @@ def evaluate(dsn: str) -> None:
 
 def site_plan() -> SitePlan:
     """Three buildings of two or three floors; electricity on both gateways, water on one and by IoT cards."""
-    places = [{"id": "campus", "kind": "campus", "name": {"zh": "东湖大学", "en": "East Lake University"}}]
+    places = [{"id": "campus", "kind": "campus", "name": {"zh": "东湖大学", "en": "East Lake University"}, "area_m2": 9600, "people": 480}]
     for code, zh, en, floors, rooms, kind in (
         ("lab", "实验楼", "Laboratory", 3, 5, "D"),
         ("lib", "图书馆", "Library", 2, 5, "C"),
@@ -139,7 +139,7 @@ def _gateway(code: str, zh: str, en: str, place: str, lines: list[tuple[int, lis
 def _electric(code: str, profile: str, rooms: list[object], main: str) -> Iterator[dict[str, object]]:
     if main:
         name = {"zh": "总表", "en": "Main meter"}
-        yield {"id": main, "profile": profile, "address": "200", "place": code, "name": name, "role": "main", "ct": 2}
+        yield {"id": main, "profile": profile, "address": "200", "place": code, "name": name, "role": "main"}
     for n, room in enumerate(rooms, 1):
         number = str(room).rsplit("-", 1)[1]
         address = f"2021{n:08d}" if "dlt645" in profile else str(n)
@@ -207,25 +207,29 @@ def _write_fleet(conn: Connection) -> None:
 
 
 def _write_curve(conn: Connection) -> None:
-    """Quarter-hour readings of one meter over two days, as its day rows say, and what else such a meter tells."""
-    conn.execute(
-        "insert into reading select s.id, c.day + n * interval '15 minutes' at time zone %(zone)s, "
-        "  (c.first_value + (select sum(v) from unnest(c.slots[1 : n::int]) as v))::bigint, 0"
-        " from consumption_day as c join metering_point as m on m.id = c.point_id join installation as i on i.point = m.code"
-        " join series as s on s.device = i.device and s.quantity = i.register"
-        " cross join generate_series(1, 96) as n"
-        " where i.device = %(device)s and c.day > (select max(day) - 2 from consumption_day)"
-        " and (c.day + n * interval '15 minutes') at time zone %(zone)s < now() - interval '16 minutes' and c.first_value is not null"
-        " on conflict do nothing".replace("c.day + n * interval '15 minutes' at time zone", "(c.day + n * interval '15 minutes') at time zone"),
-        {"zone": ZONE.key, "device": CURVED},
-    )
-    for quantity, value in (("voltage_a", 231_400), ("current_a", 14_200), ("power_active", 9_350_000), ("power_factor", 962)):
+    """Quarter-hour readings of one meter over two days as its day rows say, and what else such a meter tells."""
+    for quantity, value in _TOLD.items():
         conn.execute("insert into series (device, quantity) values (%s, %s) on conflict do nothing", [CURVED, quantity])
         conn.execute(
-            "insert into reading select id, now() - n * interval '15 minutes', (%s * (1 + 0.01 * sin(n)))::bigint, 0"
-            " from series, generate_series(0, 190) as n where device = %s and quantity = %s",
-            [value, CURVED, quantity],
+            f"insert into reading select s.id, q.at, ({value})::bigint, 0 from ({_QUARTERS}) as q, series as s".encode()
+            + b" where s.device = %(device)s and s.quantity = %(quantity)s and q.at < now() on conflict do nothing",
+            {"zone": ZONE.key, "device": CURVED, "quantity": quantity},
         )
+
+
+_QUARTERS = """
+select (c.day + n * interval '15 minutes') at time zone %(zone)s as at, c.slots[n] as used,
+    c.first_value + (select sum(v) from unnest(c.slots[1 : n]) as v) as register
+from consumption_day as c join metering_point as m on m.id = c.point_id join installation as i on i.point = m.code
+    cross join generate_series(1, 96) as n
+where i.device = %(device)s and c.day > (select max(day) - 2 from consumption_day) and c.first_value is not null"""
+_TOLD = {
+    "energy_active_forward": "q.register",
+    "power_active": "q.used * 4000",
+    "voltage_a": "231400 - q.used / 8",
+    "current_a": "q.used * 6",
+    "power_factor": "960 + mod(q.used, 7)",
+}
 
 
 def _write_reports(conn: Connection, today: date) -> None:

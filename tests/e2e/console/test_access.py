@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.console.pages import addresses
-from tests.e2e.console.test_looks import DRAWN
+from tests.e2e.console.stage import UNDRAWN
 
 AXE = Path(__file__).resolve().parents[3] / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21aa"]
@@ -42,7 +43,7 @@ def _violations(stage, browse, pages, theme) -> str:
             opened[account] = browse(account=account, theme=theme)
         page = opened[account]
         page.goto(stage.url + pattern.format(**stage.numbers))
-        page.wait_for_function(DRAWN)
+        expect(page.locator(UNDRAWN)).to_have_count(0)
         page.evaluate(script)  # not a script element: the policy would forbid it
         found += [f"{pattern}: {one}" for one in page.evaluate(RUN, RULES)]
     return "\n".join(found)

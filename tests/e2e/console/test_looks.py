@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.e2e.console.conftest import SIZES
 from tests.e2e.console.pages import LOOKS, NO_PAGES, PAGES, Look, addresses, get_routes, seen_as, turns
+from tests.e2e.console.stage import UNDRAWN
 
-SCREENSHOTS = Path(__file__).resolve().parents[3] / "build" / "screenshots"
-DRAWN = """[...document.querySelectorAll('.plot, .chart[data-source]')]
-  .every((plot) => plot.hidden || plot.offsetParent === null || plot.querySelector('canvas'))"""
+SCREENSHOTS = Path(__file__).resolve().parents[3] / "build" / "screenshots" / "console"
 LOOK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
 LATIN = re.compile(r"(?:[A-Za-z][A-Za-z'’]+[ ,.:;]+){3,}[A-Za-z][A-Za-z'’]+")
 CHINESE = re.compile(r"[\u3400-\u9fff]")
@@ -44,7 +44,7 @@ def test_pages_fit_are_whole_and_speak_one_language(stage, browse, look: Look):
             opened[account] = browse(account=account, language=look.language, theme=look.theme, size=look.size)
         page = opened[account]
         answer = page.goto(stage.url + address)
-        page.wait_for_function(DRAWN)
+        expect(page.locator(UNDRAWN)).to_have_count(0)
         found = page.evaluate(LOOK)
         page.screenshot(path=SCREENSHOTS / f"{_name(pattern)}-{look}.png")
         said = _untranslated(look.language, found["texts"])

@@ -26,7 +26,27 @@ def test_the_round_is_done_once_from_seven_on(campus, today, at):
     assert not rounds.turn(campus.pool)
 
 
+def test_a_sites_first_round_waits_until_its_past_is_computed(campus, today, at):
+    now = [at(today, 8)]
+    rounds = AnalyticsRounds(lambda: now[0])
+    assert not rounds.turn(campus.pool)
+    campus.nights("w1", [0] * 10 + [20])
+    campus.sql("insert into arrival (packed) values ('')")
+
+    now[0] += 5
+    assert not rounds.turn(campus.pool)
+    campus.sql("delete from arrival")
+    now[0] += 4
+    assert not rounds.turn(campus.pool)
+    now[0] += 1
+    while rounds.turn(campus.pool):
+        pass
+
+    assert len(open_leaks(campus.conn, None, None, 10)) == 1
+
+
 def test_another_leader_does_not_repeat_it(campus, today, at):
+    campus.nights("w1", [0] * 10 + [20])
     first = AnalyticsRounds(lambda: at(today, 8))
     while first.turn(campus.pool):
         pass

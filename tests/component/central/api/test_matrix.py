@@ -411,6 +411,17 @@ def address(route: Route, side: str, more: Mapping[str, str] = {}) -> str:
     return str(httpx.URL(path, params=query)) if query else path
 
 
+def asking(route: Route, askers: list[Asker]) -> Iterator[Asker]:
+    """Everybody who may not, programs, and of the people who may the one with the least rights: the others hold strictly more."""
+    least: dict[bool, Asker] = {}
+    for asker in askers:
+        if asker.cookies and route.permission in asker.permissions:
+            least[asker.scoped] = min(least.get(asker.scoped, asker), asker, key=lambda one: len(one.permissions))
+        else:
+            yield asker
+    yield from least.values()
+
+
 def sides(route: Route, asker: Asker) -> list[str]:
     """Outside only where it makes a difference."""
     both = asker.scoped and (route.named or any(code.outside for code in route.codes) or str(route) in IN_BODY)
@@ -451,12 +462,13 @@ def test_every_body_that_the_guard_cannot_look_into_is_known_to_the_matrix(route
     assert sorted(known - {str(route) for route in routes}) == []
 
 
+@pytest.mark.timeout(400)  # three thousand requests on a busy machine
 def test_everybody_gets_exactly_what_guard_and_scope_say(routes: list[Route], askers: list[Asker], ask: Answers) -> None:
     wrong = []
     for route in routes:
         if route.path in STREAMS:
             continue
-        for asker in askers:
+        for asker in asking(route, askers):
             for side in sides(route, asker):
                 answer = ask(asker, route.method, address(route, side), **body_of(route, side))
                 want, got = expected(route, asker, side == OUT), door(answer)

@@ -123,6 +123,7 @@ def misfits(document: dict[str, Any], path: str, method: str, answer: httpx.Resp
     return [f"{'/'.join(map(str, one.instance_path))}: {one.message[:200]}" for one in found]
 
 
+@pytest.mark.timeout(400)  # a thousand requests on a busy machine
 @pytest.mark.parametrize(("places", "examples"), [(None, 3), (["north"], 1)], ids=["whole site", "one building"])
 def test_every_answer_is_what_the_description_says(api: Any, twins: str, send: Any, places: list[str] | None, examples: int) -> None:
     permissions = PERMISSIONS - PERSONS_ONLY - ({"identity.manage"} if places else set())

@@ -173,7 +173,7 @@ def test_missing_thing_is_a_page_with_a_request_id(browser: Browser, path: str) 
 
 
 def test_bad_parameter_is_refused_as_a_page(browser: Browser) -> None:
-    assert browser("viewer").get("/places/campus?offset=-1").status_code == 422
+    assert browser("viewer").get("/devices/m1?day=yesterday").status_code == 422
 
 
 def test_administrator_makes_and_revokes_a_token(browser: Browser) -> None:
