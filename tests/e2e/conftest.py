@@ -13,17 +13,23 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from ctypes.util import find_library
 from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from provisioning.rehearse.broker import find_mosquitto
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "provisioning" / "sites" / "demo.yaml"
 START_S, STOP_S = 240.0, 90.0
+_BROWSER = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
 
 
 class Demo:
@@ -140,6 +146,20 @@ def demo() -> Iterator[Demo]:
         for pid in running.pids():
             os.kill(pid, signal.SIGKILL)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests: playwright can be started only once at a time in a process."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        _cannot_run("no chromium on this machine: install the package 'chromium', or run 'make test' as root")
+    if find_library("atomic") is None:
+        _cannot_run("playwright's node needs a library this machine lacks: install the package 'libatomic1', or run 'make test' as root")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_BROWSER)
+        yield browser
+        browser.close()
 
 
 def until(look: Callable[[], Any], limit_s: float, explain: Callable[[], str] = str) -> Any:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
-from ctypes.util import find_library
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, expect
 
 from tests.e2e.console.stage import CHIEF, Stage, open_stage
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
 SIZES = {"phone": (390, 844), "desk": (1366, 768), "wide": (1920, 1080)}
 PATIENCE_MS = 20_000
 Browse = Callable[..., Page]
@@ -36,26 +31,6 @@ def stage() -> Iterator[Stage]:
     """The console of the seeded campus."""
     with open_stage() as stage:
         yield stage
-
-
-@pytest.fixture(scope="session")
-def playwright() -> Iterator[Playwright]:
-    """Playwright, started once."""
-    if find_library("atomic") is None:
-        _cannot_run("playwright's node needs a library this machine lacks: install the package 'libatomic1', or run 'make test' as root")
-    with sync_playwright() as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def chromium(playwright: Playwright) -> Iterator[Browser]:
-    """The browser."""
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        _cannot_run("no chromium on this machine: install the package 'chromium', or run 'make test' as root")
-    browser = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, "--disable-sync"])
-    yield browser
-    browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -122,8 +97,3 @@ def watch(page: Page) -> list[str]:
     page.on("requestfailed", failed)
     page.on("console", said)
     return errors
-
-
-def _cannot_run(reason: str) -> NoReturn:
-    """Skip with a reason; fail where continuous integration must not pass by skipping."""
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)

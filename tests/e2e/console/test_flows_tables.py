@@ -81,7 +81,7 @@ def test_a_batch_is_previewed_confirmed_and_told_row_by_row(browse):
     page.get_by_role("button", name="Look at it first").click()
     expect(page.locator("#preview-title")).to_be_visible()
     expect(page.locator(".batch-facts").first).to_contain_text("2")
-    page.locator('input[name^="p."]').fill("read again on site")
+    page.locator('input[name^="p."]').fill("checked twice")
     typed = page.locator("#typed")
     if typed.count():
         typed.fill("2")
@@ -91,4 +91,4 @@ def test_a_batch_is_previewed_confirmed_and_told_row_by_row(browse):
     expect(progress.locator("tbody .state.ok")).to_have_count(2)
     expect(progress.locator(".panel-head")).to_contain_text("2 / 2")
     page.get_by_role("link", name="Audit entries").click()
-    expect(page.locator("#content tbody tr").filter(has_text="batch.row")).to_have_count(2)
+    expect(page.locator("#content tbody tr").filter(has_text="row of a batch")).to_have_count(2)

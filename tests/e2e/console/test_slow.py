@@ -24,11 +24,16 @@ WEIGHED = (
 LINE = {"offline": False, "latency": 150, "downloadThroughput": 1_600_000 / 8, "uploadThroughput": 750_000 / 8}
 
 
+@pytest.fixture(scope="module")
+def secret(stage) -> str:
+    """One session for all: an account has ten at most."""
+    return stage.session("chief")
+
+
 @pytest.fixture
-def newcomer(stage, chromium: Browser):
+def newcomer(stage, chromium: Browser, secret):
     """`newcomer(slow)`: a page with an empty cache, its protocol session, and the bytes that came over it."""
     contexts = []
-    secret = stage.session("chief")
 
     def make(slow: bool):
         context = chromium.new_context(locale="en", viewport={"width": 1366, "height": 768})

@@ -36,7 +36,9 @@ function contentArrived(event) {
   setDrawer(false, false);
   keepNode();
   markCurrent();
-  if (content && !(content.contains(document.activeElement) && document.activeElement !== content)) content.focus({ preventScroll: true });
+  const within = content?.contains(document.activeElement) && document.activeElement !== content;
+  const typing = document.activeElement?.id === "search"; // somebody was quicker than the page
+  if (content && !within && !typing) content.focus({ preventScroll: true });
 }
 
 function markCurrent() {
