@@ -38,7 +38,7 @@ class Tried:
     @property
     def frames_received(self) -> bool:
         """Whether anything at all came back."""
-        return any(frame.direction == "<" for frame in self.frames)
+        return any(frame.direction == "<" and frame.data for frame in self.frames)  # silence is noted without bytes
 
 
 @dataclass(slots=True)

@@ -10,7 +10,10 @@ from central.db.pool import Connection, DatabaseError
 from central.identity import audit, audit_seal
 from central.identity.audit_seal import SETTLED_S, check_seals, seal_rows
 
-LATER = time.time() + SETTLED_S + 60  # rows carry the database's clock
+
+def later() -> float:
+    """When everything written now is settled; rows carry the database's clock."""
+    return time.time() + SETTLED_S + 60
 
 
 @pytest.fixture
@@ -19,7 +22,7 @@ def sealed(trial: Connection, monkeypatch: pytest.MonkeyPatch) -> Connection:
     monkeypatch.setattr(audit_seal, "MAX_ROWS", 3)
     for number in range(9):
         audit.record(trial, "wang", "device.read", f"m{number}", {"n": number})
-    while seal_rows(trial, LATER):
+    while seal_rows(trial, later()):
         pass
     return trial
 
