@@ -11,9 +11,9 @@ from tests.e2e.console.pages import addresses
 from tests.e2e.console.stage import UNDRAWN
 
 AXE = Path(__file__).resolve().parents[3] / "node_modules" / "axe-core" / "axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21aa"]
-RUN = """async (tags) => {
-  const found = await axe.run(document, { runOnly: { type: "tag", values: tags }, resultTypes: ["violations"], elementRef: false });
+RULES = {"light": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa"]}, "dark": {"type": "rule", "values": ["color-contrast"]}}
+RUN = """async (rules) => {
+  const found = await axe.run(document, { runOnly: rules, resultTypes: ["violations"], elementRef: false });
   return found.violations.filter((one) => ["serious", "critical"].includes(one.impact))
     .flatMap((one) => one.nodes.slice(0, 4).map((node) => `${one.id}: ${node.html.slice(0, 160)} ${node.any[0]?.message ?? ""}`));
 }"""
@@ -31,7 +31,7 @@ def test_no_page_shuts_anybody_out(stage, browse, part):
 
 
 @pytest.mark.parametrize("part", range(2))
-def test_no_main_page_shuts_anybody_out_in_the_dark(stage, browse, part):
+def test_main_pages_can_be_read_in_the_dark(stage, browse, part):
     assert _violations(stage, browse, _in_dark()[part::2], "dark") == ""
 
 
@@ -45,5 +45,5 @@ def _violations(stage, browse, pages, theme) -> str:
         page.goto(stage.url + pattern.format(**stage.numbers))
         expect(page.locator(UNDRAWN)).to_have_count(0)
         page.evaluate(script)  # not a script element: the policy would forbid it
-        found += [f"{pattern}: {one}" for one in page.evaluate(RUN, RULES)]
+        found += [f"{pattern}: {one}" for one in page.evaluate(RUN, RULES[theme])]
     return "\n".join(found)
