@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +17,8 @@ from central.consumption.tariffs import parsed_versions
 from central.db.pool import Connection
 from central.db.statements import load_statements, rows
 from protocol.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 _SQL = load_statements("central.consumption")
 MAX_DAYS = 3700
@@ -79,10 +82,21 @@ def priced(code: str, medium: str, found: Iterable[DayRates], versions: Sequence
         valid_from = None if version is None else version[0]
         energies[valid_from] = energies.get(valid_from, np.zeros(len(RATES), np.int64)) + np.array(row.rates, np.int64)
         known_s += row.known_s
+    _set_aside(energies, dict(versions))
     lines, total_fen = _lines(energies, dict(versions))
     value = sum(int(one.sum()) for one in energies.values())
     unpriced = int(energies[None].sum()) if None in energies else 0
     return CostFigures(code, medium, value, unpriced, round(min(1.0, known_s / due_s), 4) if due_s else 0.0, lines, total_fen)
+
+
+def _set_aside(energies: dict[date | None, Integers], tariffs: Mapping[date, Tariff]) -> None:
+    """Days that still stand as an earlier tariff split them hold rates this one has no price for: without a price until they are computed again."""
+    for valid_from in [start for start in energies if start is not None]:
+        without = np.array([price is None for price in tariffs[valid_from].prices])
+        if (left := energies[valid_from][without].sum()) != 0:
+            energies[None] = energies.get(None, np.zeros(len(RATES), np.int64)) + np.where(without, energies[valid_from], 0)
+            energies[valid_from] = np.where(without, 0, energies[valid_from])
+            log.info("%d Wh under the tariff of %s have no price; their days are computed again", left, valid_from)
 
 
 def _lines(energies: Mapping[date | None, Integers], tariffs: Mapping[date, Tariff]) -> tuple[list[CostLine], int]:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from central.consumption.cost import cost
+from central.consumption.costs import DayRates, priced
 from central.consumption.days import quarters
 from central.consumption.tariff import DayKind, kind_of, parse_tariff, rate_of_slots
 from protocol.errors import CampusError, ConfigError
@@ -91,12 +92,22 @@ def test_kind_of_day_follows_the_calendar_before_the_weekday() -> None:
 @given(st.lists(st.integers(0, 10**9), min_size=2, max_size=2))
 def test_lines_of_a_cost_always_sum_to_its_total(energies: list[int]) -> None:
     valley, peak = energies
-    priced = cost([(parse_tariff(BODY, "dorms"), np.array([0, peak, 0, valley, 0]))] * 3)
-    assert sum(line.fen for line in priced.lines) == priced.total_fen
-    assert abs(priced.total_fen * 100_000 - 3 * (peak * 10_432 + valley * 3_107)) <= 50_000
-    assert all(abs(line.fen * 100_000 - line.energy_wh * line.price) < 100_000 for line in priced.lines)
+    found = cost([(parse_tariff(BODY, "dorms"), np.array([0, peak, 0, valley, 0]))] * 3)
+    assert sum(line.fen for line in found.lines) == found.total_fen
+    assert abs(found.total_fen * 100_000 - 3 * (peak * 10_432 + valley * 3_107)) <= 50_000
+    assert all(abs(line.fen * 100_000 - line.energy_wh * line.price) < 100_000 for line in found.lines)
 
 
 def test_energy_in_a_rate_the_tariff_has_not_is_never_free() -> None:
     with pytest.raises(CampusError, match="sharp"):
         cost([(parse_tariff(BODY, "dorms"), np.array([1, 0, 0, 0, 0]))])
+
+
+def test_days_split_by_an_earlier_tariff_have_no_price_until_they_are_computed_again() -> None:
+    day = DayRates(date(2025, 3, 3), [700, 1000, 0, 500, 0], 86_400, 86_400)
+
+    found = priced("campus", "electricity", [day], [(date(2025, 1, 1), parse_tariff(BODY, "dorms"))], 86_400)
+
+    assert (found.value, found.unpriced) == (2200, 700)
+    assert [(line.rate, line.value) for line in found.lines] == [("peak", 1000), ("valley", 500)]
+    assert found.total_fen == sum(line.fen for line in found.lines)
